@@ -1,0 +1,51 @@
+# The two commands of the README: `make quickstart` and `make test`. Each makes .venv and installs what it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEPENDENCIES := pyproject.toml constraints.txt
+STEPGYM_SHARED ?= ../shared
+export STEPGYM_SHARED
+# Deterministic and quick on small machines: tiny models gain nothing from many threads per process.
+export TOKENIZERS_PARALLELISM = false
+
+.PHONY: help quickstart test check lint types format clean
+
+help:
+	@echo "make quickstart  train, evaluate and report from scratch (minutes, no download of models or data)"
+	@echo "make test        everything that must hold: lint, types, layering, wheel, tests"
+	@echo "make check       the two-minute subset for daily work"
+	@echo "make format      format and fix the code"
+
+# torch is named in the same command as what needs it, so that the pinned build is taken.
+$(VENV)/train.stamp: $(DEPENDENCIES)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch==2.13.0 --editable ".[train,data]"
+	touch $@
+
+$(VENV)/dev.stamp: $(VENV)/train.stamp
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch==2.13.0 --editable ".[train,data,dev]"
+	touch $@
+
+quickstart: $(VENV)/train.stamp
+	$(BIN)/stepgym quickstart --out runs/quickstart --overwrite
+
+test: lint types
+	$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered
+
+check: lint types
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/ruff format --check src tests benchmarks examples
+	$(BIN)/lint-imports --no-cache
+
+types: $(VENV)/dev.stamp
+	$(BIN)/mypy
+
+format: $(VENV)/dev.stamp
+	$(BIN)/ruff check --fix src tests benchmarks examples
+	$(BIN)/ruff format src tests benchmarks examples
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Environments own state and reward: tasks in, observations and rewards out."""

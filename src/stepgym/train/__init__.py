@@ -1,0 +1,1 @@
+"""Training: what has a gradient or a mask."""

@@ -1,0 +1,35 @@
+"""The verifier protocol, and finding a verifier by name."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+from stepgym.plugins import PluginRegistry
+from stepgym.verifiers.verdict import Verdict
+
+
+@runtime_checkable
+class Verifier(Protocol):
+    """Anything that judges a response.
+
+    A verifier is deterministic, bounded in time and memory whatever the response holds, usable from several threads
+    at once, and raises only for a `reference` that is not of its form (`InvalidInputError`), never for a response.
+    """
+
+    def verify(self, response: str, reference: Any, *, context: str = "") -> Verdict:
+        """The verdict on `response`.
+
+        Args:
+            response: The whole text the model wrote; findings refer to its characters.
+            reference: What the task holds for this verifier, any JSON value.
+            context: The question or observation the response answers, where the verifier needs it.
+        """
+        ...
+
+
+registry = PluginRegistry("verifier", "stepgym.verifiers")
+
+
+def get_verifier(name: str, **kwargs: Any) -> Verifier:
+    """A new verifier: a registered name such as "math-answer", or "module:Class"; `kwargs` go to its constructor."""
+    return registry.get(name)(**kwargs)  # type: ignore[no-any-return]
