@@ -1,1 +1,63 @@
-"""Training: what has a gradient or a mask."""
+"""Training: what has a gradient or a mask.
+
+Everything is imported on first use, because torch and transformers (extra `train`) are heavy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from stepgym.errors import require
+
+if TYPE_CHECKING:
+    from stepgym.train.checkpoints import load, load_value_function
+    from stepgym.train.oreo import OREOConfig, OREOTrainer
+    from stepgym.train.supervised import SupervisedConfig, SupervisedTrainer, successes
+    from stepgym.train.tokenize import TokenizedEpisode, TokenizeOptions, tokenize_episode, tokenize_episodes
+    from stepgym.train.trainer import MetricsFile
+    from stepgym.train.value_function import TransformersValueFunction
+
+_HOMES = {
+    "OREOConfig": "oreo",
+    "OREOTrainer": "oreo",
+    "SupervisedConfig": "supervised",
+    "SupervisedTrainer": "supervised",
+    "successes": "supervised",
+    "MetricsFile": "trainer",
+    "TokenizeOptions": "tokenize",
+    "TokenizedEpisode": "tokenize",
+    "tokenize_episode": "tokenize",
+    "tokenize_episodes": "tokenize",
+    "TransformersValueFunction": "value_function",
+    "load": "checkpoints",
+    "load_value_function": "checkpoints",
+}
+
+__all__ = [  # noqa: RUF022 - grouped by what they are for
+    # trainers
+    "OREOConfig",
+    "OREOTrainer",
+    "SupervisedConfig",
+    "SupervisedTrainer",
+    "MetricsFile",
+    "successes",
+    # data
+    "TokenizeOptions",
+    "TokenizedEpisode",
+    "tokenize_episode",
+    "tokenize_episodes",
+    # what training leaves behind
+    "TransformersValueFunction",
+    "load",
+    "load_value_function",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    require("transformers", extra="train")
+    require("torch", extra="train")
+    import importlib
+
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -43,7 +43,7 @@ class EpisodeLayout:
         kept = (flat >= 0).nonzero().squeeze(-1)  # (kept,)
         # A stable sort keeps (row, position) order inside each episode.
         ids, order = flat[kept].sort(stable=True)
-        _, counts = ids.unique_consecutive(return_counts=True)
+        _, counts = torch.unique_consecutive(ids, return_counts=True)
         episodes = int(counts.numel())
         episode = torch.repeat_interleave(torch.arange(episodes, device=flat.device), counts)
         starts = counts.cumsum(0) - counts

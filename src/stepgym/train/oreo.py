@@ -1,0 +1,250 @@
+"""OREO: policy and value learned together from logged episodes.
+
+Source: Wang et al., "Offline Reinforcement Learning for LLM Multi-Step Reasoning", arXiv 2412.16145. The losses and the
+index convention are in `losses`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast, get_args
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForCausalLM, TrainingArguments
+
+from stepgym.errors import InvalidInputError
+from stepgym.train.diagnostics import Guard, GuardMode, batch_diagnostics
+from stepgym.train.losses import Level, LossNorm, masked_mean, oreo_residuals, reverse_kl, token_logprobs
+from stepgym.train.models import Critic, Outputs, PolicyWithValue, ValueModel
+from stepgym.train.spans import DEFAULT_DELIMITERS
+from stepgym.train.tokenize import States, TokenizeOptions
+from stepgym.train.trainer import Episodes, EpisodeTrainer, StepCounts
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class OREOConfig(TrainingArguments):
+    """Settings of `OREOTrainer`; everything else is as in transformers' `TrainingArguments`.
+
+    The defaults are what worked in our runs (docs/oreo.md), `OREOConfig.paper()` is the published setting.
+
+    Attributes:
+        beta: Strength of the pull to the reference, > 0.
+        alpha: Weight of the exact KL(policy || reference). Without it nothing holds the tokens that were never logged:
+            lowering every logged token's probability while V rises also solves the equation. The fixed point is pulled
+            to the reference with strength alpha / beta^2.
+        level: Which policy loss. "full" and "response" are biased in environments that answer at random.
+        loss_norm: "token" averages over the states of the whole batch; "episode" (the authors' code) first within each
+            episode, which gives a decision in a short answer more weight than the same decision in a long one.
+        critic: "separate" or "shared" trunk, see `PolicyWithValue`.
+        value_learning_rate: Learning rate of the value; None takes `learning_rate`.
+        states: Where V is trained; None follows the level ("step" for step level, else "token").
+        delimiters: What ends a reasoning step.
+        max_length: Longest episode in tokens; longer ones are dropped and counted. None takes the model's context.
+        guard: What to do when V leaves the range of returns or the policy collapses: "stop", "warn" or "off".
+    """
+
+    beta: float = 0.1
+    alpha: float = 0.01
+    level: Level = "token"
+    loss_norm: LossNorm = "token"
+    critic: Critic = "separate"
+    value_learning_rate: float | None = None
+    states: States | None = None
+    delimiters: tuple[str, ...] = DEFAULT_DELIMITERS
+    max_length: int | None = None
+    guard: GuardMode = "stop"
+
+    output_dir: str | None = field(default="runs/oreo")
+    learning_rate: float = field(default=5e-6)
+    per_device_train_batch_size: int = field(default=16)
+    adam_beta2: float = field(default=0.95)
+    lr_scheduler_type: Any = field(default="cosine")
+    warmup_steps: float = field(default=0.03)
+    logging_steps: float = field(default=10)
+    save_total_limit: int | None = field(default=2)
+    report_to: str | list[str] | None = field(default="none")
+    remove_unused_columns: bool = field(default=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()  # type: ignore[no-untyped-call]
+        self.delimiters = tuple(self.delimiters)
+        for name, allowed in (("level", Level), ("loss_norm", LossNorm), ("critic", Critic), ("guard", GuardMode)):
+            if getattr(self, name) not in get_args(allowed):
+                raise InvalidInputError(f"{name} must be one of {get_args(allowed)}, got {getattr(self, name)!r}")
+        if self.beta <= 0:
+            raise InvalidInputError(f"beta must be > 0, got {self.beta}")
+        if self.alpha < 0:
+            raise InvalidInputError(f"alpha must be >= 0, got {self.alpha}")
+
+    @classmethod
+    def paper(cls, **overrides: Any) -> Self:
+        """The paper's setting: beta 0.03, alpha 0.01, mean over episodes, 128 episodes an update."""
+        settings: dict[str, Any] = {
+            "beta": 0.03,
+            "alpha": 0.01,
+            "loss_norm": "episode",
+            "per_device_train_batch_size": 4,
+            "gradient_accumulation_steps": 32,
+            "max_length": 2048,
+            "num_train_epochs": 1,
+        }
+        return cls(**(settings | overrides))
+
+    def tokenize_options(self, context: int | None) -> TokenizeOptions:
+        """How episodes are tokenised for this level; `context` is the model's, in tokens."""
+        limits = [n for n in (self.max_length, context) if n]
+        states = self.states or ("step" if self.level == "step" else "token")
+        return TokenizeOptions(states=states, delimiters=self.delimiters, max_length=min(limits, default=None))
+
+
+class OREOTrainer(EpisodeTrainer):
+    """Learns a policy and a value function from logged episodes.
+
+    One optimiser with two parameter groups, each clipped on its own. With separate networks this equals the authors'
+    critic-then-actor order, because each loss detaches the other's output from before the update. With a shared trunk
+    the two losses are added.
+
+    Args:
+        model: A causal language model or where to load it from; it is the start of the policy, and a frozen copy of it
+            is the reference.
+        args: Settings.
+        train_dataset: An episode log, any iterable of `Episode`, or tokenised episodes.
+        eval_dataset: The same, for the evaluation loss.
+        processing_class: The tokenizer of the model that wrote the log.
+        value_model: A trained value model to go on from.
+        callbacks: Further transformers callbacks.
+    """
+
+    args: OREOConfig
+
+    def __init__(
+        self,
+        model: PreTrainedModel | str | Path,
+        args: OREOConfig | None = None,
+        train_dataset: Episodes | None = None,
+        eval_dataset: Episodes | None = None,
+        processing_class: PreTrainedTokenizerBase | None = None,
+        *,
+        value_model: ValueModel | None = None,
+        callbacks: list[TrainerCallback] | None = None,
+    ) -> None:
+        args = args or OREOConfig()
+        if isinstance(model, str | Path):
+            model = cast("PreTrainedModel", AutoModelForCausalLM.from_pretrained(model))
+        context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        super().__init__(
+            PolicyWithValue(model, critic=args.critic, value=value_model),
+            args,
+            train_dataset,
+            eval_dataset,
+            processing_class,
+            options=args.tokenize_options(context),
+            callbacks=callbacks,
+        )
+        outcomes = {e.outcome for e in cast(Any, self.train_dataset) or ()}
+        if len(outcomes) == 1:
+            logger.warning("All episodes have the outcome %g: none can be preferred to another.", *outcomes)
+        self.guard = Guard(min(outcomes, default=0.0), max(outcomes, default=1.0), args.guard)
+        self.add_callback(self.guard)
+
+    def compute_loss(  # type: ignore[override]
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: StepCounts | None = None,
+    ) -> Tensor | tuple[Tensor, Outputs]:
+        """Value loss + policy loss + alpha KL of one micro-batch, as its share of the optimiser step's means."""
+        step = self.counts(inputs, num_items_in_batch)
+        out: Outputs = model(inputs["input_ids"], inputs["attention_mask"])
+        values = out.values[:, :-1]  # (batch, positions), as everything below
+        action, ids = inputs["action_mask"], inputs["episode_ids"]
+        norm = self.args.loss_norm
+        residuals = oreo_residuals(
+            token_logprobs(out.logits, inputs["input_ids"]),
+            token_logprobs(out.ref_logits, inputs["input_ids"]),
+            values,
+            action,
+            inputs["state_mask"],
+            inputs["returns"],
+            beta=self.args.beta,
+            level=self.args.level,
+            episode_ids=ids,
+        )
+        per_token = norm == "token"
+        states = step.states if per_token else step.episodes_with_states
+        policy_terms = step.episodes_with_states if self.args.level == "response" else states
+        actions = step.actions if per_token else step.episodes_with_actions
+        value_loss = masked_mean(
+            residuals.value.square(), residuals.value_mask, ids, loss_norm=norm, denominator=states
+        )
+        policy_loss = masked_mean(
+            residuals.policy.square(), residuals.policy_mask, ids, loss_norm=norm, denominator=policy_terms
+        )
+        kl = reverse_kl(
+            out.logits[:, :-1], out.ref_logits[:, :-1], action, loss_norm=norm, episode_ids=ids, denominator=actions
+        )
+        self.record_shares(value_loss=value_loss, policy_loss=policy_loss, kl=kl)
+        self.record(**batch_diagnostics(residuals, values, inputs["returns"], ids))
+        loss = (value_loss + policy_loss + self.args.alpha * kl) * step.processes
+        return (loss, out) if return_outputs else loss
+
+    def create_optimizer(self, model: torch.nn.Module | None = None) -> torch.optim.Optimizer:
+        """One AdamW with a group for the policy and a group for the value."""
+        if self.optimizer is None:
+            optimizer_class, kwargs = self.get_optimizer_cls_and_kwargs(self.args)
+            rate = self.args.value_learning_rate
+            policy, value = self._groups()
+            groups = [
+                {"params": policy, "weight_decay": self.args.weight_decay},
+                {
+                    "params": value,
+                    "weight_decay": self.args.weight_decay,
+                    "lr": self.args.learning_rate if rate is None else rate,
+                },
+            ]
+            self.optimizer = optimizer_class(groups, **kwargs)
+        return cast(torch.optim.Optimizer, self.optimizer)
+
+    def _clip_grad_norm(self, model: torch.nn.Module) -> Tensor:
+        """Clip each group on its own, as the authors' two optimisers do; the policy's norm is returned."""
+        policy, value = self._groups()
+        value_norm = self.accelerator.clip_grad_norm_(value, self.args.max_grad_norm)
+        policy_norm = self.accelerator.clip_grad_norm_(policy, self.args.max_grad_norm)
+        self.record(grad_norm_value=value_norm, grad_norm_policy=policy_norm)
+        return cast(Tensor, policy_norm)
+
+    def _groups(self) -> tuple[list[torch.nn.Parameter], list[torch.nn.Parameter]]:
+        model = cast(PolicyWithValue, self.accelerator.unwrap_model(self.model))
+        value = [p for p in model.value_parameters() if p.requires_grad]
+        known = {id(p) for p in value}
+        return [p for p in model.policy.parameters() if p.requires_grad and id(p) not in known], value
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        """Write `policy/` (with the tokenizer), `value/` and the settings."""
+        folder = Path(output_dir or self.args.output_dir or ".")
+        model = cast(PolicyWithValue, self.accelerator.unwrap_model(self.model))
+        model.save(folder)
+        for part in ("policy", "value"):
+            cast(Any, self.processing_class).save_pretrained(folder / part)
+        settings = {name: getattr(self.args, name) for name in ("beta", "alpha", "level", "loss_norm", "critic")}
+        (folder / "oreo.json").write_text(json.dumps(settings, indent=2) + "\n")
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
+        """Take policy and value from a checkpoint; the reference stays the model this trainer was made with."""
+        folder = Path(resume_from_checkpoint)
+        settings = json.loads((folder / "oreo.json").read_text())
+        mine = {name: getattr(self.args, name) for name in settings}
+        if settings != mine:
+            different = ", ".join(f"{k}: {settings[k]} there, {mine[k]} here" for k in mine if settings[k] != mine[k])
+            raise InvalidInputError(f"{folder} was trained with other settings ({different})")
+        cast(PolicyWithValue, self.model).restore(folder)
