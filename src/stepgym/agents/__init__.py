@@ -1,16 +1,77 @@
 """Agents decide and record: policies, prompts, episodes, roll-outs, search, evaluation."""
 
+from stepgym.agents.agent import Agent, PolicyError
+from stepgym.agents.collector import Collected
+from stepgym.agents.conversation import Conversation, Prompt
+from stepgym.agents.diagnosis import Diagnosis
+from stepgym.agents.doctor import examine
 from stepgym.agents.episodes import Episode, Step
+from stepgym.agents.evaluate import compare, evaluate, summarize, table
+from stepgym.agents.evaluation import Comparison, Evaluation
+from stepgym.agents.exporters import to_chat, to_dpo, to_kto, to_oreo, to_sft, write_rows
+from stepgym.agents.importers import ImportReport, import_log, read_chats, read_oreo, read_references, read_responses
+from stepgym.agents.jsonlines import Problem
+from stepgym.agents.log import EpisodeLog, split_by_task
 from stepgym.agents.policy import Completion, Message, Policy, Request, Sampling, ValueFunction, generate_batch
+from stepgym.agents.prompts import ChatPrompt, PlainPrompt, PromptFormat
+from stepgym.agents.reverify import AgreementReport, Disagreement, reverify
+from stepgym.agents.rollout import CollectionInterrupted, collect, collect_async
+from stepgym.agents.scripted import HumanPolicy, RandomPolicy, ScriptedPolicy
+from stepgym.agents.transformers_policy import TransformersPolicy, load_transformers_policy
+from stepgym.agents.value_metrics import ValueMetrics, value_metrics
 
 __all__ = [
+    "Agent",
+    "AgreementReport",
+    "ChatPrompt",
+    "Collected",
+    "CollectionInterrupted",
+    "Comparison",
     "Completion",
+    "Conversation",
+    "Diagnosis",
+    "Disagreement",
     "Episode",
+    "EpisodeLog",
+    "Evaluation",
+    "HumanPolicy",
+    "ImportReport",
     "Message",
+    "PlainPrompt",
     "Policy",
+    "PolicyError",
+    "Problem",
+    "Prompt",
+    "PromptFormat",
+    "RandomPolicy",
     "Request",
     "Sampling",
+    "ScriptedPolicy",
     "Step",
+    "TransformersPolicy",
     "ValueFunction",
+    "ValueMetrics",
+    "collect",
+    "collect_async",
+    "compare",
+    "evaluate",
+    "examine",
     "generate_batch",
+    "import_log",
+    "load_transformers_policy",
+    "read_chats",
+    "read_oreo",
+    "read_references",
+    "read_responses",
+    "reverify",
+    "split_by_task",
+    "summarize",
+    "table",
+    "to_chat",
+    "to_dpo",
+    "to_kto",
+    "to_oreo",
+    "to_sft",
+    "value_metrics",
+    "write_rows",
 ]

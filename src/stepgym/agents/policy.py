@@ -156,6 +156,14 @@ class ValueFunction(Protocol):
 
 
 registry = PluginRegistry("policy", "stepgym.policies")
+registry.add(
+    "transformers",
+    "stepgym.agents.transformers_policy:load_transformers_policy",
+    summary="a causal language model of the transformers library, from a folder or the model hub",
+)
+registry.add("scripted", "stepgym.agents.scripted:ScriptedPolicy", summary="answers from a function, mapping or list")
+registry.add("random", "stepgym.agents.scripted:RandomPolicy", summary="one of given answers, all equally likely")
+registry.add("human", "stepgym.agents.scripted:HumanPolicy", summary="a person at the terminal")
 
 
 def policy_name(policy: Policy) -> str:

@@ -156,6 +156,11 @@ class OREOTrainer(EpisodeTrainer):
         self.guard = Guard(min(outcomes, default=0.0), max(outcomes, default=1.0), args.guard)
         self.add_callback(self.guard)
 
+    @property
+    def networks(self) -> PolicyWithValue:
+        """Policy, value and reference, out of any wrapper."""
+        return cast(PolicyWithValue, self.accelerator.unwrap_model(self.model))
+
     def compute_loss(  # type: ignore[override]
         self,
         model: torch.nn.Module,
@@ -224,7 +229,7 @@ class OREOTrainer(EpisodeTrainer):
         return cast(Tensor, policy_norm)
 
     def _groups(self) -> tuple[list[torch.nn.Parameter], list[torch.nn.Parameter]]:
-        model = cast(PolicyWithValue, self.accelerator.unwrap_model(self.model))
+        model = self.networks
         value = [p for p in model.value_parameters() if p.requires_grad]
         known = {id(p) for p in value}
         return [p for p in model.policy.parameters() if p.requires_grad and id(p) not in known], value
@@ -232,7 +237,7 @@ class OREOTrainer(EpisodeTrainer):
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """Write `policy/` (with the tokenizer), `value/` and the settings."""
         folder = Path(output_dir or self.args.output_dir or ".")
-        model = cast(PolicyWithValue, self.accelerator.unwrap_model(self.model))
+        model = self.networks
         model.save(folder)
         for part in ("policy", "value"):
             cast(Any, self.processing_class).save_pretrained(folder / part)
@@ -247,4 +252,4 @@ class OREOTrainer(EpisodeTrainer):
         if settings != mine:
             different = ", ".join(f"{k}: {settings[k]} there, {mine[k]} here" for k in mine if settings[k] != mine[k])
             raise InvalidInputError(f"{folder} was trained with other settings ({different})")
-        cast(PolicyWithValue, self.model).restore(folder)
+        self.networks.restore(folder)

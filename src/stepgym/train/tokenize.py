@@ -1,7 +1,7 @@
 """Episodes become token sequences with masks: the one place where text turns into what the losses see.
 
 Index convention: `losses`. Logged ids are used as they are; only episodes without ids (imported text, people) are
-encoded here, once, and counted as `retokenized`.
+encoded, once, by the same `Conversation` that agents use, and counted as `retokenized`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from stepgym.agents.conversation import Conversation, PromptEncoder
 from stepgym.agents.episodes import Episode, Step
+from stepgym.agents.prompts import ChatPrompt, PlainPrompt, PromptFormat
 from stepgym.errors import InvalidInputError
 from stepgym.train.spans import DEFAULT_DELIMITERS, step_start_tokens
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 States = Literal["token", "step", "turn"]
+_Turn = tuple[bool, Sequence[int], Sequence[int]]  # begins a segment, prompt ids, action ids
 Dropped = Literal["undecided", "cut by the system", "no action", "too long"]
 
 
@@ -74,12 +77,15 @@ class TokenizeOptions:
         delimiters: What ends a reasoning step. The paper: newline for GSM8K; newline, ". " and ".$ " for MATH.
         max_length: Longest segment in tokens; longer episodes are dropped and counted, never cut.
         min_actions: Episodes with fewer action tokens are dropped.
+        prompt: How episodes without ids are shown; None takes the tokenizer's chat template where there is one, else
+            plain text.
     """
 
     states: States = "token"
     delimiters: tuple[str, ...] = DEFAULT_DELIMITERS
     max_length: int | None = None
     min_actions: int = 1
+    prompt: PromptFormat | None = None
 
 
 @dataclass(slots=True)
@@ -107,9 +113,11 @@ def tokenize_episodes(
 ) -> tuple[list[TokenizedEpisode], TokenizeReport]:
     """All episodes that can be trained on, in order, and an account of those that cannot."""
     kept: list[TokenizedEpisode] = []
+    options = options or TokenizeOptions()
+    encoder = _encoder(tokenizer, options)
     report = TokenizeReport()
     for episode in episodes:
-        result = tokenize_episode(episode, tokenizer, options)
+        result = _tokenize(episode, encoder, options)
         if isinstance(result, str):
             report.dropped[result] += 1
             continue
@@ -126,20 +134,25 @@ def tokenize_episode(
 ) -> TokenizedEpisode | Dropped:
     """The episode as the losses see it, or the reason why it cannot be trained on."""
     options = options or TokenizeOptions()
+    return _tokenize(episode, _encoder(tokenizer, options), options)
+
+
+def _tokenize(episode: Episode, encoder: PromptEncoder, options: TokenizeOptions) -> TokenizedEpisode | Dropped:
     if episode.outcome is None and episode.end not in ("context", "error"):
         return "undecided"
     if episode.outcome is None or episode.end in ("context", "error"):
         return "cut by the system"
+    turns = _logged_turns(episode.steps, encoder.tokenizer)
+    retokenized = turns is None
+    if turns is None:
+        turns = _encoded_turns(episode.steps, encoder)
     builders: list[_SegmentBuilder] = []
-    retokenized = False
     # G at a turn is the sum of the rewards of this and all later turns.
     to_go = np.cumsum([s.reward for s in episode.steps][::-1])[::-1] if episode.steps else np.zeros(0)
-    for index, (step, reward) in enumerate(zip(episode.steps, to_go, strict=True)):
-        new, prompt, action, from_text = _ids_of(step, tokenizer, first=index == 0)
-        retokenized |= from_text
-        if new or not builders:
+    for (new_segment, prompt, action), reward in zip(turns, to_go, strict=True):
+        if new_segment or not builders:
             builders.append(_SegmentBuilder())
-        builders[-1].add(prompt, action, _state_tokens(action, tokenizer, options), float(reward))
+        builders[-1].add(prompt, action, _state_tokens(action, encoder.tokenizer, options), float(reward))
     segments = tuple(b.build() for b in builders if len(b.ids) > 1)
     actions = sum(int(s.action_mask.sum()) for s in segments)
     if actions < max(1, options.min_actions):
@@ -181,18 +194,34 @@ def _state_tokens(action: Sequence[int], tokenizer: PreTrainedTokenizerBase, opt
     return step_start_tokens(action, tokenizer, options.delimiters) if action else ()
 
 
-def _ids_of(
-    step: Step, tokenizer: PreTrainedTokenizerBase, *, first: bool
-) -> tuple[bool, Sequence[int], Sequence[int], bool]:
-    """(begins a segment, prompt ids, action ids, made from text) of one turn."""
-    completion = step.completion
-    if completion is not None and completion.token_ids is not None and completion.prompt_token_ids is not None:
+def _logged_turns(steps: Sequence[Step], tokenizer: PreTrainedTokenizerBase) -> list[_Turn] | None:
+    """The turns in the ids of the log, or None if a turn has none."""
+    turns: list[_Turn] = []
+    for step in steps:
+        completion = step.completion
+        if completion is None or completion.token_ids is None or completion.prompt_token_ids is None:
+            return None
         _check_ids(completion.prompt_token_ids, completion.token_ids, tokenizer)
-        return completion.new_segment, completion.prompt_token_ids, completion.token_ids, False
-    prompt = tokenizer(step.observation, add_special_tokens=first)["input_ids"]
-    action = tokenizer(step.action, add_special_tokens=False)["input_ids"] if step.action else []
-    end = [tokenizer.eos_token_id] if action and tokenizer.eos_token_id is not None else []
-    return first, prompt, [*action, *end], True
+        turns.append((completion.new_segment, completion.prompt_token_ids, completion.token_ids))
+    return turns
+
+
+def _encoded_turns(steps: Sequence[Step], encoder: PromptEncoder) -> list[_Turn]:
+    """The turns encoded from their text."""
+    conversation = Conversation(encoder.prompt, encoder)
+    turns: list[_Turn] = []
+    for step in steps:
+        conversation.ask(step.observation)
+        completion = conversation.force(step.action)
+        ids = completion.token_ids or ()
+        # Nothing was written: an end-of-turn token alone is no action.
+        turns.append((completion.new_segment, completion.prompt_token_ids or (), ids if step.action else ()))
+    return turns
+
+
+def _encoder(tokenizer: PreTrainedTokenizerBase, options: TokenizeOptions) -> PromptEncoder:
+    has_template = bool(getattr(tokenizer, "chat_template", None))
+    return PromptEncoder(options.prompt or (ChatPrompt() if has_template else PlainPrompt()), tokenizer)
 
 
 def _check_ids(prompt: Sequence[int], action: Sequence[int], tokenizer: PreTrainedTokenizerBase) -> None:

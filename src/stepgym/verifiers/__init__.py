@@ -1,6 +1,82 @@
-"""Verifiers read a response and say where, what and why: see `Verdict` and `Finding`."""
+"""Verifiers read a response and say where, what and why: see `Verdict` and `Finding`.
+
+The names below are loaded when first used, so that `import stepgym.verifiers` stays light.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from stepgym.verifiers.verdict import Finding, Severity, Status, Verdict
-from stepgym.verifiers.verifier import Verifier, get_verifier
+from stepgym.verifiers.verifier import Verifier, get_verifier, list_verifiers
 
-__all__ = ["Finding", "Severity", "Status", "Verdict", "Verifier", "get_verifier"]
+if TYPE_CHECKING:
+    from stepgym.verifiers.arithmetic_chain import ArithmeticChainVerifier as ArithmeticChainVerifier
+    from stepgym.verifiers.batch import verify_many as verify_many
+    from stepgym.verifiers.cases import Case as Case
+    from stepgym.verifiers.cases import load_cases as load_cases
+    from stepgym.verifiers.combine import AllOf as AllOf
+    from stepgym.verifiers.combine import AnyOf as AnyOf
+    from stepgym.verifiers.combine import Weighted as Weighted
+    from stepgym.verifiers.conformance import check_verifier as check_verifier
+    from stepgym.verifiers.exact import ExactMatchVerifier as ExactMatchVerifier
+    from stepgym.verifiers.function import from_function as from_function
+    from stepgym.verifiers.math.answer import MathAnswerVerifier as MathAnswerVerifier
+    from stepgym.verifiers.scorecard import Scorecard as Scorecard
+    from stepgym.verifiers.trl_reward import as_trl_reward as as_trl_reward
+
+_LAZY = {
+    # built-in verifiers
+    "ArithmeticChainVerifier": "stepgym.verifiers.arithmetic_chain",
+    "ExactMatchVerifier": "stepgym.verifiers.exact",
+    "MathAnswerVerifier": "stepgym.verifiers.math.answer",
+    # making and combining verifiers
+    "AllOf": "stepgym.verifiers.combine",
+    "AnyOf": "stepgym.verifiers.combine",
+    "Weighted": "stepgym.verifiers.combine",
+    "from_function": "stepgym.verifiers.function",
+    # using them
+    "as_trl_reward": "stepgym.verifiers.trl_reward",
+    "verify_many": "stepgym.verifiers.batch",
+    # checking them
+    "Case": "stepgym.verifiers.cases",
+    "Scorecard": "stepgym.verifiers.scorecard",
+    "check_verifier": "stepgym.verifiers.conformance",
+    "load_cases": "stepgym.verifiers.cases",
+}
+
+__all__ = [
+    "AllOf",
+    "AnyOf",
+    "ArithmeticChainVerifier",
+    "Case",
+    "ExactMatchVerifier",
+    "Finding",
+    "MathAnswerVerifier",
+    "Scorecard",
+    "Severity",
+    "Status",
+    "Verdict",
+    "Verifier",
+    "Weighted",
+    "as_trl_reward",
+    "check_verifier",
+    "from_function",
+    "get_verifier",
+    "list_verifiers",
+    "load_cases",
+    "verify_many",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'stepgym.verifiers' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
-from stepgym.plugins import PluginRegistry
+from stepgym.plugins import Plugin, PluginRegistry
 from stepgym.verifiers.verdict import Verdict
 
 
@@ -28,8 +28,38 @@ class Verifier(Protocol):
 
 
 registry = PluginRegistry("verifier", "stepgym.verifiers")
+registry.add(
+    "math-answer",
+    "stepgym.verifiers.math.answer:MathAnswerVerifier",
+    summary="final answers of mathematics problems, compared by meaning",
+)
+registry.add(
+    "math-steps",
+    "stepgym.verifiers.steps.verifier:MathStepsVerifier",
+    summary="every calculation in a worked solution, with exact spans",
+)
+registry.add(
+    "arithmetic-chain",
+    "stepgym.verifiers.arithmetic_chain:ArithmeticChainVerifier",
+    summary="chains of modular arithmetic, step by step or answer only",
+)
+registry.add(
+    "game24",
+    "stepgym.verifiers.game24:Game24Verifier",
+    summary="Game of 24 and Countdown, exact",
+)
+registry.add(
+    "exact",
+    "stepgym.verifiers.exact:ExactMatchVerifier",
+    summary="the response is the reference, text for text",
+)
 
 
 def get_verifier(name: str, **kwargs: Any) -> Verifier:
     """A new verifier: a registered name such as "math-answer", or "module:Class"; `kwargs` go to its constructor."""
     return registry.get(name)(**kwargs)  # type: ignore[no-any-return]
+
+
+def list_verifiers() -> list[Plugin]:
+    """All verifiers that `get_verifier` knows, built in and installed, by name; nothing is imported."""
+    return registry.plugins()

@@ -1,0 +1,64 @@
+"""`Agent`: a policy with a prompt format and sampling settings, ready to act in an environment."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from stepgym.agents.conversation import Conversation, PromptEncoder
+from stepgym.agents.policy import Completion, Policy, Request, Sampling, policy_name
+from stepgym.agents.prompts import PlainPrompt, PromptFormat, template_hash
+from stepgym.agents.seeds import derive_seed
+from stepgym.errors import StepgymError
+
+
+class PolicyError(StepgymError):
+    """The policy failed to answer; the cause is what it raised."""
+
+
+class Agent:
+    """Acts with a policy, one `Conversation` per episode; the whole completion text is the action.
+
+    Args:
+        policy: The policy; if it has a `tokenizer`, prompts are sent as ids.
+        prompt: How the conversation is shown.
+        sampling: How completions are drawn.
+    """
+
+    def __init__(self, policy: Policy, prompt: PromptFormat | None = None, sampling: Sampling | None = None) -> None:
+        self.policy = policy
+        self.prompt: PromptFormat = PlainPrompt() if prompt is None else prompt
+        self.sampling = Sampling() if sampling is None else sampling
+        tokenizer = getattr(policy, "tokenizer", None)
+        self._encoder = None if tokenizer is None else PromptEncoder(self.prompt, tokenizer)
+
+    @property
+    def name(self) -> str:
+        """The policy's name."""
+        return policy_name(self.policy)
+
+    @cached_property
+    def template_hash(self) -> str:
+        """Identifies tokenizer and prompt template; "" for policies without a tokenizer."""
+        return "" if self._encoder is None else template_hash(self.prompt, self._encoder.tokenizer)
+
+    def start(self, *, instructions: str = "", seed: int | None = None) -> Conversation:
+        """A new conversation; `seed` fixes the policy's randomness in it as far as the policy promises."""
+        return Conversation(self.prompt, self._encoder, instructions=instructions, seed=seed)
+
+    async def act(self, conversation: Conversation, observation: str) -> Completion:
+        """The policy's answer to `observation`, recorded in the `conversation`.
+
+        Raises:
+            PolicyError: The policy raised an exception or did not return exactly one completion.
+        """
+        turn = len(conversation.turns)
+        prompt = conversation.ask(observation)
+        seed = None if conversation.seed is None else derive_seed(conversation.seed, turn)
+        request = Request(prompt.messages, prompt.token_ids, self.sampling, seed=seed)
+        try:
+            completions = await self.policy.generate(request)
+        except Exception as error:
+            raise PolicyError(f"{self.name}: {type(error).__name__}: {error}") from error
+        if len(completions) != 1:
+            raise PolicyError(f"{self.name}: expected 1 completion, got {len(completions)}")
+        return conversation.record(completions[0])

@@ -1,0 +1,82 @@
+"""What a search may spend and what it found: `SearchBudget`, `Candidate`, `SearchResult`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stepgym.agents.policy import Completion
+from stepgym.errors import InvalidInputError
+
+
+@dataclass(frozen=True, slots=True)
+class SearchBudget:
+    """The most a search may spend on one decision.
+
+    Attributes:
+        tokens: Tokens that the policy writes, all candidates together; None is no limit. Never exceeded.
+        rounds: Rounds of step-level search, at least 1.
+    """
+
+    tokens: int | None = None
+    rounds: int = 20
+
+    def __post_init__(self) -> None:
+        if self.tokens is not None and self.tokens < 1:
+            raise InvalidInputError(f"a budget needs at least 1 token, got {self.tokens}")
+        if self.rounds < 1:
+            raise InvalidInputError(f"a budget needs at least 1 round, got {self.rounds}")
+
+    def tokens_each(self, samples: int, *, spent: int, at_most: int) -> int:
+        """How many tokens each of `samples` may still write, `at_most` if the budget allows it; 0 if none."""
+        return at_most if self.tokens is None else min(at_most, (self.tokens - spent) // samples)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One whole answer that a search considered.
+
+    Attributes:
+        completion: From the prompt to its end.
+        score: V of it; None without a value function.
+        answer: What it votes for; "" where nobody votes.
+        finished: Whether the policy ended it, in contrast to the search or a limit.
+    """
+
+    completion: Completion
+    score: float | None = None
+    answer: str = ""
+    finished: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The decision of a search and what it cost.
+
+    Attributes:
+        completion: The choice. With `finish_reason="length"` nothing was finished, and it counts as no answer.
+        score: V of the choice; None without a value function.
+        candidates: All whole answers, the choice among them.
+        tokens_spent: Tokens the policy wrote, thrown away ones included.
+        tokens_scored: Tokens the value function read.
+        rounds: Rounds played.
+    """
+
+    completion: Completion
+    score: float | None
+    candidates: tuple[Candidate, ...]
+    tokens_spent: int
+    tokens_scored: int = 0
+    rounds: int = 1
+
+    @property
+    def text(self) -> str:
+        """The text of the choice."""
+        return self.completion.text
+
+    @property
+    def finished(self) -> bool:
+        """Whether the search came to an answer."""
+        return self.completion.finish_reason == "stop"
+
+    def __str__(self) -> str:
+        return self.text

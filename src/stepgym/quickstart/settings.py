@@ -1,0 +1,61 @@
+"""The quickstart's settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from stepgym.errors import InvalidInputError
+
+
+@dataclass(frozen=True, slots=True)
+class QuickstartSettings:
+    """Everything the quickstart can vary; the defaults take a few minutes on two CPU cores.
+
+    Attributes:
+        seed: Redoes everything: tasks, weights, demonstrations, roll-outs.
+        operands, modulus: Of the arithmetic chains.
+        habit: Share of demonstrations that guess the answer at once; the others work step by step.
+        demonstrations: Demonstrations for supervised fine-tuning.
+        train_tasks: Distinct tasks of the logged episodes.
+        samples: Episodes logged per task.
+        test_tasks: Distinct tasks of the evaluation; disjoint from all others.
+        candidates: Samples per test task, for the sampled success and for best-of-n.
+        hidden, layers, heads: Shape of the language model.
+        batch: Episodes per update, in every phase.
+        sft_updates, updates: Updates of supervised fine-tuning, and of OREO and of rejection sampling each.
+        sft_rate, rate: Learning rates; `rate` is that of OREO (policy and value) and of rejection sampling.
+        beta, alpha, loss_norm: As in `OREOConfig`.
+    """
+
+    seed: int = 0
+    operands: int = 5
+    modulus: int = 7
+    habit: float = 0.9
+    demonstrations: int = 16_000
+    train_tasks: int = 1_500
+    samples: int = 8
+    test_tasks: int = 400
+    candidates: int = 8
+    hidden: int = 64
+    layers: int = 2
+    heads: int = 2
+    batch: int = 64
+    sft_updates: int = 1_500
+    updates: int = 300
+    sft_rate: float = 2e-3
+    rate: float = 2e-3
+    beta: float = 0.1
+    alpha: float = 0.01
+    loss_norm: Literal["token", "episode"] = "token"
+
+    def __post_init__(self) -> None:
+        available = self.modulus**self.operands
+        wanted = self.train_tasks + self.test_tasks
+        if wanted > available // 2:
+            raise InvalidInputError(
+                f"{wanted} distinct tasks were asked for; chains of {self.operands} numbers modulo {self.modulus} "
+                f"give {available}, and half of them are left to the demonstrations"
+            )
+        if not 0 <= self.habit <= 1:
+            raise InvalidInputError(f"habit must be in [0, 1], got {self.habit}")

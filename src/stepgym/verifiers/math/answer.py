@@ -1,0 +1,190 @@
+"""The verifier of mathematical answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from stepgym.errors import InvalidInputError
+from stepgym.verifiers.math.compare import compare
+from stepgym.verifiers.math.conventions import AnswerConventions
+from stepgym.verifiers.math.extract import Candidate, Extraction, extract
+from stepgym.verifiers.math.read import Reading, read
+from stepgym.verifiers.math.tree import Node
+from stepgym.verifiers.math.values import Outcome, Prover
+from stepgym.verifiers.verdict import Finding, Verdict
+
+NAME = "math-answer/1"
+
+
+class MathAnswerVerifier:
+    """Decides whether the answer of a response equals the reference.
+
+    The answer is read from `\\boxed{}`, `####`, "the answer is" and the like, else from the last expression. Text is
+    never evaluated as code; length, nesting and the size of numbers are capped before any number is built; what needs
+    symbolic work is done in worker processes under a deadline. The verdict is symmetric and deterministic.
+
+    Args:
+        conventions: An `AnswerConventions`, or the name of a preset: "math" (default), "gsm8k", "strict".
+    """
+
+    def __init__(self, conventions: AnswerConventions | str | None = None) -> None:
+        if conventions is None:
+            conventions = AnswerConventions()
+        elif isinstance(conventions, str):
+            conventions = AnswerConventions.preset(conventions)
+        elif not isinstance(conventions, AnswerConventions):
+            raise InvalidInputError(f"conventions must be an AnswerConventions or a name, got {conventions!r}")
+        self.conventions = conventions
+
+    def __repr__(self) -> str:
+        return f"MathAnswerVerifier({self.conventions!r})"
+
+    def verify(self, response: str, reference: Any, *, context: str = "") -> Verdict:
+        """The verdict on the answer of `response`.
+
+        Args:
+            response: The whole text, or a bare answer.
+            reference: The right answer: a number or a text of the same forms, a worked solution included.
+            context: Not used.
+
+        Raises:
+            InvalidInputError: `reference` is not a number or a text, or no answer can be read from it.
+        """
+        started = time.perf_counter()
+        if not isinstance(response, str):
+            raise InvalidInputError(f"response must be a str, got {type(response).__name__}")
+        verdict = self._verify(response, _reference_text(reference), prover=None)
+        return verdict.signed(NAME, time.perf_counter() - started)
+
+    def verify_many(self, pairs: Iterable[Sequence[Any]]) -> list[Verdict]:
+        """The verdicts on `(response, reference)` pairs, in order."""
+        return [self.verify(pair[0], pair[1]) for pair in pairs]
+
+    def _verify(self, response: str, reference: str, prover: Prover | None) -> Verdict:
+        expected = _expected(reference, self.conventions)
+        extraction = extract(response)
+        if not extraction.candidates:
+            return Verdict.wrong(Finding(0, len(response), "no-answer", "fatal", "the response holds no answer"))
+        if self.conventions.strict and not extraction.marked:
+            return Verdict.wrong(Finding(0, len(response), "no-answer", "fatal", "the response does not mark its answer"))
+        candidate, found = self._chosen(response, extraction, expected)
+        boxes = extraction.boxes if candidate.mark == "box" else ()
+        if len(boxes) > 1:
+            several = self._several(response, boxes, expected, prover)
+            if several is not None:
+                return several
+        outcome = compare(found, expected, self.conventions, prover) if found.readings else None
+        return _verdict(candidate, found, expected, outcome)
+
+    def _chosen(self, response: str, extraction: Extraction, expected: Reading) -> tuple[Candidate, Reading]:
+        """The first candidate that reads as the kind of answer that is expected, else the first that reads at all."""
+        first: tuple[Candidate, Reading] | None = None
+        for candidate in extraction.candidates:
+            reading = self._read(response[candidate.start : candidate.end])
+            if not reading.readings:
+                first = first or (candidate, reading)
+                continue
+            if candidate.mark == "box" or reading.is_text == expected.is_text:
+                return candidate, reading
+            if first is None or not first[1].readings:
+                first = candidate, reading
+        assert first is not None
+        return first
+
+    def _read(self, text: str) -> Reading:
+        return read(text, decimal_comma=self.conventions.decimal_comma)
+
+    def _several(
+        self, response: str, boxes: tuple[Candidate, ...], expected: Reading, prover: Prover | None
+    ) -> Verdict | None:
+        """The verdict when boxes differ: wrong, unless together they list the values of the reference."""
+        readings = [self._read(response[b.start : b.end]) for b in boxes]
+        last = readings[-1]
+        distinct: list[tuple[Candidate, Reading]] = []
+        for box, reading in zip(boxes, readings, strict=True):
+            known = any(
+                reading.text == r.text or compare(reading, r, self.conventions, prover).equal for _, r in distinct
+            )
+            if not known:
+                distinct.append((box, reading))
+        if len(distinct) == 1:
+            return None
+        together = _together([r for _, r in distinct])
+        start, end = distinct[0][0].start, distinct[-1][0].end
+        if together is not None:
+            outcome = compare(together, expected, self.conventions, prover)
+            if outcome.equal:
+                return _verdict(Candidate(min(b.start for b in boxes), boxes[-1].end, "box"), together, expected, outcome)
+        message = f"the response boxes {len(distinct)} different answers"
+        evidence = {"expected": expected.text, "found": [r.text for _, r in distinct], "last": last.text}
+        return Verdict.wrong(Finding(min(start, end), max(start, end), "several-answers", "refuted", message, evidence))
+
+
+def _together(readings: list[Reading]) -> Reading | None:
+    if any(not r.readings for r in readings):
+        return None
+    return Reading(", ".join(r.text for r in readings), (Node("list", tuple(r.readings[0] for r in readings), "and"),))
+
+
+def _reference_text(reference: Any) -> str:
+    if isinstance(reference, bool) or not isinstance(reference, str | int | float):
+        raise InvalidInputError(
+            f"the reference of a math answer must be a text or a number, got {type(reference).__name__}: {reference!r:.80}"
+        )
+    return reference if isinstance(reference, str) else repr(reference)
+
+
+@lru_cache(maxsize=4096)
+def _expected(reference: str, conventions: AnswerConventions) -> Reading:
+    """The reading of a reference."""
+    extraction = extract(reference)
+    fallback: Reading | None = None
+    if len(extraction.boxes) > 1:
+        readings = [read(reference[b.start : b.end], decimal_comma=conventions.decimal_comma) for b in extraction.boxes]
+        distinct: list[Reading] = []
+        for reading in readings:
+            if not any(reading.text == r.text or compare(reading, r, conventions).equal for r in distinct):
+                distinct.append(reading)
+        together = _together(distinct) if len(distinct) > 1 else None
+        if together is not None:
+            return together
+    for candidate in extraction.candidates:
+        reading = read(reference[candidate.start : candidate.end], decimal_comma=conventions.decimal_comma)
+        if reading.readings and (candidate.mark != "whole" or not reading.is_text or len(reading.text) < 60):
+            return reading
+        if fallback is None and reading.readings:
+            fallback = reading
+    if fallback is not None:
+        return fallback
+    raise InvalidInputError(f"no answer can be read from the reference {reference[:80]!r}")
+
+
+def _verdict(candidate: Candidate, found: Reading, expected: Reading, outcome: Outcome | None) -> Verdict:
+    span = candidate.start, candidate.end
+    shown = {"expected": expected.text, "found": found.text}
+    if outcome is None:
+        if found.too_large:
+            return Verdict.undecided(f"the answer was not read: {found.problem}")
+        message = f"no mathematical answer can be read: {found.problem}"
+        return Verdict.wrong(Finding(*span, "unreadable", "refuted", message, shown))
+    evidence = {**shown, "method": outcome.method, **outcome.evidence}
+    if outcome.equal is None:
+        reason = str(outcome.evidence.get("problem", outcome.method))
+        return Verdict.undecided(f"not decided: {reason}", Finding(*span, "final-answer", "note", reason, evidence))
+    if outcome.equal:
+        message = f"equals the reference {expected.text}"
+        return Verdict.correct(Finding(*span, "final-answer", "proved", message, evidence))
+    return Verdict.wrong(Finding(*span, "final-answer", "refuted", _difference(found, expected, outcome), evidence))
+
+
+def _difference(found: Reading, expected: Reading, outcome: Outcome) -> str:
+    point = outcome.evidence.get("point")
+    if outcome.method == "point" and point:
+        where = ", ".join(f"{k} = {v}" for k, v in point.items())
+        return f"differs at {where}: {outcome.evidence['left']} instead of {outcome.evidence['right']}"
+    if outcome.method == "kind" and "left" in outcome.evidence:
+        return f"{outcome.evidence['left']} where {outcome.evidence['right']} was expected"
+    return f"{found.text[:80]} instead of {expected.text[:80]}"

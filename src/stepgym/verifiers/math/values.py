@@ -1,0 +1,238 @@
+"""Whether two expressions have the same value: refuted by a point, proved by a canonical form."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from stepgym.verifiers.math.canonical import proved_equal
+from stepgym.verifiers.math.evaluate import (
+    PRIME,
+    InexactError,
+    UndefinedError,
+    approximate,
+    exact,
+    modular,
+    points,
+    precise,
+)
+from stepgym.verifiers.math.tree import Node, TooLargeError, exact_number, symbols, walk
+
+Prover = Callable[[Node, Node], bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result of a comparison.
+
+    Attributes:
+        equal: True, False, or None when it could not be decided.
+        method: How: "exact", "canonical", "modular", "symbolic", "numeric", "rounded", "text", "kind", ...
+        evidence: What a reader needs to check it, JSON values.
+    """
+
+    equal: bool | None
+    method: str
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+SAME = Outcome(True, "exact")
+_AGREEMENT = 45  # decimal places of relative agreement that count as numerically equal, of 60 computed
+
+
+def same_value(left: Node, right: Node, *, prover: Prover | None = None) -> Outcome:
+    """Whether two expressions are equal wherever both are defined over the reals.
+
+    Args:
+        left: An expression.
+        right: Another.
+        prover: Asked when the values agree numerically and no canonical form proves it: True, False or None.
+    """
+    a, b = exact_number(left), exact_number(right)
+    if a is not None and b is not None:
+        return SAME if a == b else Outcome(False, "exact", {"left": _shown(a), "right": _shown(b)})
+    try:
+        infinite = _infinite(left), _infinite(right)
+        if any(infinite):
+            return SAME if infinite[0] == infinite[1] else Outcome(False, "kind")
+        refuted = _refuted_exactly(left, right)
+        if refuted is not None:
+            return refuted
+        refuted = _refuted_numerically(left, right)
+        if refuted is not None:
+            return refuted
+        if proved_equal(left, right):
+            return Outcome(True, "canonical")
+        return _settled(left, right, prover)
+    except UndefinedError as problem:
+        return Outcome(False, "undefined", {"problem": str(problem)})
+    except TooLargeError as problem:
+        return Outcome(None, "too large", {"problem": str(problem)})
+    except InexactError as problem:
+        return Outcome(None, "unsupported", {"problem": str(problem)})
+
+
+def _shown(value: Fraction | int) -> str:
+    text = str(value) if abs(value) < 10**40 and Fraction(value).denominator < 10**40 else f"about {_float(value):.15g}"
+    return text
+
+
+def _float(value: Fraction | int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
+
+
+def _infinite(node: Node) -> int:
+    """1 or -1 for plus or minus infinity, else 0."""
+    if node.op == "const" and node.value == "inf":
+        return 1
+    if node.op == "neg":
+        return -_infinite(node.args[0])
+    if node.op == "add" and len(node.args) == 1:
+        return _infinite(node.args[0])
+    return 0
+
+
+def _refuted_exactly(left: Node, right: Node) -> Outcome | None:
+    """A point where two rational functions differ, or the proof that they do not; None if they are not rational."""
+    names = sorted(symbols(left) | symbols(right))
+    if not names:
+        try:
+            a, b = exact(left), exact(right)
+        except (InexactError, TooLargeError):
+            return None
+        return SAME if a == b else Outcome(False, "exact", {"left": _shown(a), "right": _shown(b)})
+    for point in points(left, right, 2):
+        try:
+            a, b = exact(left, point), exact(right, point)
+        except UndefinedError:
+            continue
+        except (InexactError, TooLargeError):
+            return _refuted_modularly(left, right, names)
+        if a != b:
+            where = {k: str(v) for k, v in point.items()}
+            return Outcome(False, "point", {"point": where, "left": _shown(a), "right": _shown(b)})
+    return _refuted_modularly(left, right, names)
+
+
+def _refuted_modularly(left: Node, right: Node, names: list[str]) -> Outcome | None:
+    seed = hashlib.blake2b(repr((left, right) if left <= right else (right, left)).encode(), digest_size=16).digest()
+    tried = 0
+    for k in range(6):
+        point = {
+            name: int.from_bytes(hashlib.blake2b(seed + f"{k}/{name}".encode(), digest_size=8).digest(), "big") % PRIME
+            for name in names
+        }
+        try:
+            a, b = modular(left, point), modular(right, point)
+        except UndefinedError:
+            continue
+        except (InexactError, TooLargeError):
+            return None
+        if a != b:
+            where = {name: str(value) for name, value in point.items()}
+            return Outcome(False, "modular", {"point": where, "modulus": str(PRIME), "left": str(a), "right": str(b)})
+        tried += 1
+        if tried == 3:
+            break
+    if not tried:
+        raise UndefinedError("no point where both are defined was found")
+    if proved_equal(left, right):
+        return Outcome(True, "canonical")
+    return Outcome(True, "modular", {"points": tried, "modulus": str(PRIME)})
+
+
+def _refuted_numerically(left: Node, right: Node) -> Outcome | None:
+    names = symbols(left) | symbols(right)
+    real = bool(names) and not any(n.op == "const" and n.value == "i" for t in (left, right) for n in walk(t))
+    defined = 0
+    undefined: UndefinedError | None = None
+    for point in points(left, right, 7 if names else 1):
+        floats = {k: float(v) for k, v in point.items()}
+        try:
+            a, ea = approximate(left, floats, real=real)
+            b, eb = approximate(right, floats, real=real)
+        except UndefinedError as problem:
+            undefined = problem
+            continue
+        except (InexactError, OverflowError):
+            defined += 1
+            if not _close_precisely(left, right, point, real):
+                return _differing(left, right, point, real)
+            continue
+        defined += 1
+        scale = max(abs(a), abs(b))
+        if abs(a - b) > 1_000 * (ea + eb) + 1e-11 * scale:
+            where = {k: str(v) for k, v in point.items()}
+            values = {"left": _complex(a), "right": _complex(b)}
+            return Outcome(False, "point" if where else "value", {"point": where, **values} if where else values)
+        if not _close_precisely(left, right, point, real):
+            return _differing(left, right, point, real)
+        if defined == 3:
+            return None
+    if not defined:
+        if undefined is not None and not names:
+            return _overflowing(left, right)
+        raise undefined or UndefinedError("no point where both are defined was found")
+    return None
+
+
+def _overflowing(left: Node, right: Node) -> Outcome | None:
+    """Constants that doubles cannot hold: in many digits, whose exponents have no bound."""
+    return None if _close_precisely(left, right, {}, False) else _differing(left, right, {}, False)
+
+
+def _close_precisely(left: Node, right: Node, point: dict[str, Fraction], real: bool) -> bool:
+    try:
+        a, b = precise(left, point, real=real), precise(right, point, real=real)
+    except InexactError:
+        return True  # Nothing is refuted by what cannot be computed.
+    except UndefinedError:
+        if point:
+            return True
+        raise
+    difference = abs(a - b)
+    return bool(difference <= max(abs(a), abs(b)) * _tenth(_AGREEMENT)) or bool(
+        difference <= _tenth(_AGREEMENT) and max(abs(a), abs(b)) <= _tenth(_AGREEMENT - 5)
+    )
+
+
+def _tenth(places: int) -> Any:
+    import mpmath
+
+    return mpmath.mpf(10) ** -places
+
+
+def _differing(left: Node, right: Node, point: dict[str, Fraction], real: bool) -> Outcome:
+    import mpmath
+
+    a, b = precise(left, point, real=real), precise(right, point, real=real)
+    evidence: dict[str, Any] = {"left": mpmath.nstr(a, 40), "right": mpmath.nstr(b, 40)}
+    if point:
+        evidence = {"point": {k: str(v) for k, v in point.items()}, **evidence}
+    return Outcome(False, "point" if point else "value", evidence)
+
+
+def _complex(value: complex) -> str:
+    if abs(value.imag) <= 1e-12 * abs(value):
+        return f"{value.real:.12g}"
+    return f"{value.real:.12g}{value.imag:+.12g}i"
+
+
+def _settled(left: Node, right: Node, prover: Prover | None) -> Outcome:
+    """What remains: equal in 45 digits everywhere tried, and no canonical form shows why."""
+    if prover is not None:
+        answer = prover(left, right)
+        if answer is not None:
+            return Outcome(answer, "symbolic", {"tool": "sympy"})
+    try:
+        for point in points(left, right, 4):
+            precise(left, point, real=False), precise(right, point, real=False)
+    except (InexactError, UndefinedError, TooLargeError):
+        return Outcome(None, "unproved", {"problem": "values agree, and nothing proves them equal"})
+    return Outcome(True, "numeric", {"digits": _AGREEMENT})

@@ -1,0 +1,132 @@
+"""Every calculation of a solution, judged: calculator annotations and links in running text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from stepgym.verifiers.steps.comparison import Comparison, compare
+from stepgym.verifiers.steps.expression import evaluate, render
+from stepgym.verifiers.steps.links import Link, find_links, parse_chain
+from stepgym.verifiers.steps.reader import Expression
+from stepgym.verifiers.steps.tokens import tokenize
+from stepgym.verifiers.verdict import Finding, Severity
+
+ANNOTATION = re.compile(r"<<([^<>\n]{1,300})>>")
+# A line without one of these holds no link; most lines of prose are skipped by this.
+_SIGN = re.compile(r"=|≈|\\approx|\bequals\b")
+_UNIT_REACH = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Calculation:
+    """One judged link.
+
+    Attributes:
+        link: The two sides.
+        comparison: What they come to, None when one has no value.
+        finding: What is reported.
+    """
+
+    link: Link
+    comparison: Comparison | None
+    finding: Finding
+
+
+def find_calculations(text: str) -> list[Calculation]:
+    """All calculations in order of their start; those in annotations first where both start together."""
+    found = [*_annotated(text), *_running(text)]
+    return sorted(found, key=lambda c: (c.finding.start, c.finding.end))
+
+
+def copied_results(text: str) -> Iterator[Finding]:
+    """A finding for each `<<48/2=24>>24` in which the number behind is not the annotation's result."""
+    for match in ANNOTATION.finditer(text):
+        links = parse_chain(text, match.start(1), match.end(1))
+        behind = tokenize(text, match.end(), min(len(text), match.end() + 40))
+        if not links or not behind or behind[0].kind != "number":
+            continue
+        copied = behind[0]
+        if text[match.end() : copied.start].strip(" $\\*"):
+            continue
+        result = evaluate(links[-1].right.node)
+        if result is None or copied.value in (result, result * 100, result / 100):
+            continue
+        # Money and whole things are rounded on the way into the text.
+        if abs(copied.value - result) < Fraction(1, 10**copied.decimals):
+            continue
+        yield Finding(
+            copied.start,
+            copied.end,
+            "copied-result",
+            "refuted",
+            f"the calculator gave {shown(result)}, the text goes on with {copied.text}",
+            {"result": str(result), "copied": str(copied.value), "annotation": match.group(1)},
+        )
+
+
+def _annotated(text: str) -> Iterator[Calculation]:
+    for match in ANNOTATION.finditer(text):
+        for link in parse_chain(text, match.start(1), match.end(1)):
+            yield _judged(link, compare(link.left.node, link.right.node), "annotation")
+
+
+def _running(text: str) -> Iterator[Calculation]:
+    prose = ANNOTATION.sub(lambda match: " " * len(match.group()), text)
+    start = 0
+    for line in prose.splitlines(keepends=True):
+        end = start + len(line)
+        if _SIGN.search(line):
+            for link in find_links(prose, start, end):
+                if link.is_claim:
+                    words = prose[max(start, link.start - 2) : min(end, link.end + _UNIT_REACH)]
+                    comparison = compare(link.left.node, link.right.node, relation=link.relation, words=words)
+                    yield _judged(link, comparison, "text")
+        start = end
+
+
+def _judged(link: Link, comparison: Comparison | None, place: str) -> Calculation:
+    if comparison is None:
+        message = "one side has no value that can be computed"
+        return Calculation(link, None, Finding(link.start, link.end, "arithmetic", "note", message))
+    percent = comparison.percent
+    evidence = {
+        "left": render(link.left.node, percent=percent),
+        "right": render(link.right.node, percent=percent),
+        "left_value": str(comparison.left),
+        "right_value": str(comparison.right),
+        "tolerance": str(comparison.tolerance),
+        "place": place,
+    }
+    left, right = shown(comparison.left), shown(comparison.right)
+    outcome = "unclear" if comparison.outcome == "wrong" and link.is_scaled else comparison.outcome
+    severity: Severity
+    if outcome == "wrong":
+        severity, message = "refuted", f"{_side(link.left, left)}, not {right}"
+    elif outcome == "unclear":
+        why = comparison.why or "a word beside a number changes its value"
+        severity, message = "warning", f"{_side(link.left, left)}, not {right}; but {why}"
+    elif outcome == "rounded":
+        severity, message = "proved", f"{left} is {right} to the digits shown"
+    else:
+        severity, message = "proved", f"both sides are {left}"
+    return Calculation(link, comparison, Finding(link.start, link.end, "arithmetic", severity, message, evidence))
+
+
+def _side(expression: Expression, value: str) -> str:
+    """How a message names the left side: its numbers and operators, cut when long."""
+    text = render(expression.node)
+    text = text[1:-1] if text.startswith("(") and text.endswith(")") else text
+    return f"{text if len(text) <= 60 else 'the left side'} is {value}"
+
+
+def shown(value: Fraction) -> str:
+    """A value for people: whole, short decimal, or fraction."""
+    if value.denominator == 1:
+        return f"{value.numerator}"
+    scaled = value * 10**6
+    if scaled.denominator == 1:
+        return f"{float(value):.6f}".rstrip("0")
+    return f"{value.numerator}/{value.denominator}"

@@ -1,0 +1,123 @@
+"""Do the two sides of a calculation agree? Exact, with what people round and leave out told apart from errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal, TypeAlias
+
+from stepgym.verifiers.steps.expression import Node, Percent, evaluate
+from stepgym.verifiers.steps.units import is_conversion, mixes_units
+
+Outcome: TypeAlias = Literal["exact", "rounded", "unclear", "wrong"]
+
+# What floating-point calculators print: 10/3=3.3333333333333335.
+_FLOAT_NOISE = Fraction(1, 10**9)
+# "about" allows this share.
+_ABOUT = Fraction(1, 20)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What the two sides of a link come to.
+
+    Attributes:
+        outcome: "exact" and "rounded" (to the digits shown) agree, "wrong" does not, "unclear" claims nothing.
+        left: Value of the left side.
+        right: Value of the right side.
+        tolerance: How far apart the sides may lie and still agree.
+        percent: The reading of percent signs under which this holds.
+        why: For "unclear": what else may have been meant.
+    """
+
+    outcome: Outcome
+    left: Fraction
+    right: Fraction
+    tolerance: Fraction
+    percent: Percent
+    why: str = ""
+
+
+def compare(left: Node, right: Node, *, relation: str = "=", words: str | None = None) -> Comparison | None:
+    """How the two sides compare, None when one of them has no value.
+
+    Args:
+        left: The side before the sign.
+        right: The side behind it.
+        relation: "=" or "≈".
+        words: The sentence around running text, in which a mismatch may have an innocent reading; None for a formal
+            calculation, in which it has none.
+    """
+    comparisons = [_compare(left, right, percent, relation) for percent in _readings(left, right)]
+    decided = [c for c in comparisons if c is not None]
+    if len(decided) < len(comparisons):
+        return None
+    for comparison in decided:
+        if comparison.outcome != "wrong":
+            return comparison
+    wrong = decided[0]
+    why = "" if words is None else _innocent_reading(left, right, wrong, words)
+    return Comparison("unclear", wrong.left, wrong.right, wrong.tolerance, wrong.percent, why) if why else wrong
+
+
+def _readings(left: Node, right: Node) -> tuple[Percent, ...]:
+    if any(token.percent for node in (left, right) for token in node.numbers()):
+        return ("hundredths", "plain", "relative")
+    return ("hundredths",)
+
+
+def _compare(left: Node, right: Node, percent: Percent, relation: str) -> Comparison | None:
+    a, b = evaluate(left, percent=percent), evaluate(right, percent=percent)
+    if a is None or b is None:
+        return None
+    if a == b:
+        return Comparison("exact", a, b, Fraction(0), percent)
+    tolerance = max(_last_digit(left, percent), _last_digit(right, percent), abs(a) * _FLOAT_NOISE)
+    if relation == "≈":
+        tolerance = max(tolerance, abs(a) * _ABOUT)
+    # Cut off towards zero or rounded to the nearest; 10/3 = 3.34 is neither.
+    limit = tolerance if abs(b) < abs(a) or relation == "≈" else max(tolerance / 2, abs(a) * _FLOAT_NOISE)
+    if abs(a - b) < tolerance and abs(a - b) <= limit:
+        return Comparison("rounded", a, b, tolerance, percent)
+    return Comparison("wrong", a, b, tolerance, percent)
+
+
+def _last_digit(node: Node, percent: Percent) -> Fraction:
+    """One unit in the last place of a side that is a single decimal, 0 for anything else."""
+    node = node.left if node.operator == "neg" and node.left is not None else node
+    if node.token is None or not (node.token.decimals or node.token.percent):
+        return Fraction(0)
+    unit = Fraction(1, 10**node.token.decimals)
+    return unit / 100 if node.token.percent and percent != "plain" else unit
+
+
+def _innocent_reading(left: Node, right: Node, wrong: Comparison, words: str) -> str:
+    """What a writer of running text may have meant by a mismatch, empty when nothing suggests itself."""
+    if right.token is not None and wrong.right.denominator == 1 and abs(wrong.left - wrong.right) < 1:
+        return "rounded to a whole number"
+    if any(value == wrong.left for value in _leading_values(right, wrong.percent)):
+        return "the calculation goes on from the result"
+    if _nested_division(left) or _nested_division(right):
+        return "a division of a division may be grouped otherwise"
+    added = any(operator in "+-" for operator in left.operators())
+    if mixes_units(words) and (added or is_conversion(wrong.left, wrong.right)):
+        return "the sides may be in different units"
+    if wrong.percent != "plain" and any(t.percent for t in left.numbers()) and added:
+        return "what the percentage refers to is open"
+    return ""
+
+
+def _leading_values(node: Node, percent: Percent) -> list[Fraction | None]:
+    """Values of the beginnings of an expression: 12 and 12 * 60 for `12 * 60 + 5`, itself left out."""
+    values = []
+    while node.left is not None:
+        node = node.left
+        values.append(evaluate(node, percent=percent))
+    return values
+
+
+def _nested_division(node: Node) -> bool:
+    parts = [part for part in (node.left, node.right) if part is not None]
+    if node.operator == "/" and any(part.operator == "/" for part in parts):
+        return True
+    return any(_nested_division(part) for part in parts)
