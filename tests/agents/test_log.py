@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
@@ -12,6 +13,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -143,6 +145,36 @@ def test_a_corrupt_line_is_reported_with_its_number_and_skipped_or_refused(tmp_p
         list(EpisodeLog(tmp_path, on_error="raise"))
     write(tmp_path, episode("e3"))
     assert [e.id for e in EpisodeLog(tmp_path)] == ["e0", "e2", "e3"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.just(10**400),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(data=st.data())
+@settings(max_examples=300, deadline=None)
+def test_a_record_with_anything_anywhere_is_an_episode_or_a_problem(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    record = episode().to_dict()
+    place: Any = record
+    key = data.draw(st.sampled_from(sorted(record)))
+    while isinstance(place[key], (dict, list)) and place[key] and data.draw(st.booleans()):
+        place = place[key]
+        key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+    place[key] = data.draw(JSON)
+    folder = tmp_path_factory.mktemp("log")
+    (folder / "episodes.jsonl").write_text(json.dumps(record) + "\n")
+    log = EpisodeLog(folder)
+    episodes = list(log)
+    assert len(episodes) + log.problem_count == 1
+    assert len(log) == len(episodes)
+    for found in episodes:
+        with EpisodeLog(folder / "copy", mode="a") as copy, contextlib.suppress(InvalidInputError):
+            copy.append(found)
 
 
 def test_a_repeated_id_in_a_file_is_a_problem(tmp_path: Path) -> None:

@@ -33,9 +33,11 @@ LLAMA3 = (
     "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
 )
 GEMMA = (
-    "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    "{{ bos_token }}"
+    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
     "{% for m in messages %}<start_of_turn>{{ 'model' if m['role'] == 'assistant' else m['role'] }}\n"
-    "{{ m['content'] | trim }}<end_of_turn>\n{% endfor %}{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
+    "{{ m['content'] | trim }}<end_of_turn>\n{% endfor %}"
+    "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
 )
 # Drops the thoughts of all turns but the last, as reasoning models do.
 THINKING = (
@@ -113,7 +115,7 @@ def test_an_end_of_turn_token_is_neither_doubled_nor_lost(tokenizer: Any) -> Non
         # The policy's own where it wrote it, else the template's.
         written = dialogue.prompts[0] + (dialogue.records[0].token_ids or ())
         assert dialogue.prompts[1][: len(written)] == written
-        assert dialogue.prompts[1].count(tokenizer.eos_token_id) == 2  # of the user's turn and of the answer
+        assert dialogue.prompts[1].count(tokenizer.eos_token_id) == 3  # two turns of the user, one answer
         assert (second.prompt_token_ids or ())[0] == tokenizer.eos_token_id or end
     assert_segments_hold(dialogue)
 
@@ -260,3 +262,14 @@ def test_a_chat_model_plays_turns_with_exact_ids(chat_policy: TransformersPolicy
             turns.append({"role": "assistant", "content": completion.text})
             several += not completion.new_segment
     assert several > 5
+
+
+def test_template_hash_survives_use_and_saving(chat_tokenizer: Any, tmp_path: Any) -> None:
+    """The same tokenizer after padding a batch, and read from disk, continues the same log."""
+    from transformers import AutoTokenizer
+
+    before = template_hash(ChatPrompt(), chat_tokenizer)
+    chat_tokenizer(["a", "long text"], padding=True, truncation=True, max_length=8)
+    assert template_hash(ChatPrompt(), chat_tokenizer) == before
+    chat_tokenizer.save_pretrained(tmp_path)
+    assert template_hash(ChatPrompt(), AutoTokenizer.from_pretrained(tmp_path)) == before

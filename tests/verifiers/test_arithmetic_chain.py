@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stepgym.envs import task_from_id
 from stepgym.errors import InvalidInputError
-from stepgym.verifiers import Verdict, get_verifier
+from stepgym.verifiers import Verdict, check_verifier, get_verifier
 from stepgym.verifiers.arithmetic_chain import ArithmeticChainVerifier, Chain
 
 QUESTION = task_from_id("chain/7/3+4+1+2+6").reference
@@ -92,6 +92,11 @@ def test_lines_beyond_the_question_are_a_warning() -> None:
     assert [f.severity for f in findings] == ["proved"] * 4 + ["warning", "proved"]
 
 
+def test_findings_are_in_order_when_lines_follow_the_answer() -> None:
+    findings = verify("answer 2\n3+4=0").findings
+    assert [f.kind for f in findings] == ["final-answer", "arithmetic"]
+
+
 def test_windows_line_ends_and_spaces_are_read() -> None:
     verdict = verify("3 + 4 = 0\r\n 0+1=1\t\r\nanswer 2\r\n")
     assert [f.severity for f in verdict.findings] == ["proved"] * 3
@@ -158,6 +163,7 @@ def test_any_text_gets_the_same_verdict_twice_and_spans_inside_it(response: str)
     assert verdict == verify(response)
     assert verdict.status in ("correct", "wrong")
     assert all(0 <= f.start <= f.end <= len(response) for f in verdict.findings)
+    assert [f.start for f in verdict.findings] == sorted(f.start for f in verdict.findings)
 
 
 @given(
@@ -181,3 +187,15 @@ def test_chains_agree_with_plain_arithmetic(operands: list[int], modulus: int | 
 
 def test_it_is_found_by_name() -> None:
     assert isinstance(get_verifier("arithmetic-chain"), ArithmeticChainVerifier)
+
+
+def test_it_keeps_the_promises_of_a_verifier() -> None:
+    cases = [
+        {"response": RIGHT, "reference": QUESTION, "expected": "correct"},
+        {"response": "answer 2", "reference": QUESTION, "expected": "correct"},
+        {"response": "3+4=1\n1+1=2\n2+2=4\n4+6=3\nanswer 3", "reference": QUESTION, "expected": "wrong"},
+        {"response": "3+6=2", "reference": QUESTION, "expected": "wrong"},
+    ]
+    scorecard = check_verifier(ArithmeticChainVerifier(), cases)
+    assert scorecard.agreed == scorecard.cases == 4
+    assert scorecard.hostile_accepted == ()

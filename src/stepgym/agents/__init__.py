@@ -2,6 +2,7 @@
 
 from stepgym.agents.agent import Agent, PolicyError
 from stepgym.agents.collector import Collected
+from stepgym.agents.conformance import ConformanceReport, check_policy, check_value
 from stepgym.agents.conversation import Conversation, Prompt
 from stepgym.agents.diagnosis import Diagnosis
 from stepgym.agents.doctor import examine
@@ -12,6 +13,7 @@ from stepgym.agents.exporters import to_chat, to_dpo, to_kto, to_oreo, to_sft, w
 from stepgym.agents.importers import ImportReport, import_log, read_chats, read_oreo, read_references, read_responses
 from stepgym.agents.jsonlines import Problem
 from stepgym.agents.log import EpisodeLog, split_by_task
+from stepgym.agents.minari_bridge import from_minari, to_minari
 from stepgym.agents.policy import Completion, Message, Policy, Request, Sampling, ValueFunction, generate_batch
 from stepgym.agents.prompts import ChatPrompt, PlainPrompt, PromptFormat
 from stepgym.agents.reverify import AgreementReport, Disagreement, reverify
@@ -28,6 +30,7 @@ __all__ = [
     "CollectionInterrupted",
     "Comparison",
     "Completion",
+    "ConformanceReport",
     "Conversation",
     "Diagnosis",
     "Disagreement",
@@ -51,11 +54,14 @@ __all__ = [
     "TransformersPolicy",
     "ValueFunction",
     "ValueMetrics",
+    "check_policy",
+    "check_value",
     "collect",
     "collect_async",
     "compare",
     "evaluate",
     "examine",
+    "from_minari",
     "generate_batch",
     "import_log",
     "load_transformers_policy",
@@ -70,6 +76,7 @@ __all__ = [
     "to_chat",
     "to_dpo",
     "to_kto",
+    "to_minari",
     "to_oreo",
     "to_sft",
     "value_metrics",

@@ -18,9 +18,10 @@ from stepgym.agents.log import EpisodeLog
 from stepgym.agents.plan import EnvSource, Job, Plan
 from stepgym.agents.policy import Completion
 from stepgym.errors import InvalidInputError, StepgymError
-from stepgym.verifiers.verdict import Verdict
+from stepgym.verifiers.verdict import Verdict, printable
 
 SIGNATURE = "stepgym-collect"  # who signs the verdicts on turns that failed
+_ERRORS_KEPT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Collected:
             parts.append(f"{self.successes} of {judged} judged ones succeeded ({self.successes / judged:.1%})")
         parts += [f"{self.undecided} without an outcome"] if self.undecided else []
         parts += [f"{self.ends[end]} cut ({end})" for end in ("context", "error") if self.ends.get(end)]
-        parts += [f"{count} x {message}" for message, count in self.errors.items()]
+        parts += [f"{count} x {printable(message)[:200]}" for message, count in self.errors.items()]
         return ", ".join(parts)
 
 
@@ -129,9 +130,9 @@ class Collector:
         from tqdm import tqdm
 
         first = self._source.make()
-        self._run_id = self._plan.run_id(self._agent, self._source)
         opened = None
         try:
+            self._run_id = self._plan.run_id(self._agent, self._source)
             if isinstance(self._out, EpisodeLog):
                 self._log = self._out
             elif self._out is not None:
@@ -152,6 +153,7 @@ class Collector:
                         slot.cancel()
                     await asyncio.gather(*slots, return_exceptions=True)
         finally:
+            first.close()
             if opened is not None:
                 opened.close()
         return self.summary()
@@ -170,8 +172,9 @@ class Collector:
                     f"the log already holds the episode {episode_id}: resume it (resume=True) or choose another folder"
                 )
 
-    async def _slot(self, jobs: Iterator[tuple[str, Job]], bar: Any, env: gymnasium.Env[Any, Any] | None) -> None:
-        """Plays one episode after the other in one environment."""
+    async def _slot(self, jobs: Iterator[tuple[str, Job]], bar: Any, first: gymnasium.Env[Any, Any] | None) -> None:
+        """Plays one episode after the other in one environment, `first` if there is one already."""
+        env = first
         try:
             for episode_id, job in jobs:
                 if env is None:
@@ -188,7 +191,7 @@ class Collector:
                 bar.update()
                 await asyncio.sleep(0)  # a policy that never waits must not keep Ctrl-C out
         finally:
-            if env is not None:
+            if env is not None and env is not first:
                 env.close()
 
     async def _play(self, env: gymnasium.Env[Any, Any], episode_id: str, job: Job) -> Episode:
@@ -271,7 +274,9 @@ class Collector:
         self._ends[episode.end] += 1
         self._success[episode.success] += 1
         if episode.end == "error":
-            self._errors[episode.steps[-1].verdicts[-1].reason] += 1
+            reason = episode.steps[-1].verdicts[-1].reason
+            # Messages with a number of their own each must not fill the memory.
+            self._errors[reason if reason in self._errors or len(self._errors) < _ERRORS_KEPT else "other errors"] += 1
         if self._on_episode is not None:
             self._on_episode(episode)
 

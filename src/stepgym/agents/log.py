@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 import threading
 import time
@@ -36,6 +35,7 @@ OnError = Literal["skip", "raise"]
 
 _SYNC_SECONDS = 1.0
 _PROBLEMS_KEPT = 1000
+_HUGE = 1e300
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +298,7 @@ def _check_types(episode: Episode) -> None:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _HUGE
 
 
 def _try_decode(line: bytes, *, otherwise: str) -> tuple[Episode | None, str]:

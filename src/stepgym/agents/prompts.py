@@ -141,9 +141,12 @@ def template_hash(prompt: PromptFormat, tokenizer: Any) -> str:
         return ""
     digest = sha256()
     backend = getattr(tokenizer, "backend_tokenizer", None)
-    vocabulary = backend.to_str() if backend is not None else json.dumps(tokenizer.get_vocab(), sort_keys=True)
+    state = tokenizer.get_vocab() if backend is None else json.loads(backend.to_str())
+    if backend is not None:
+        # Left there by whoever used the tokenizer last; they are no part of it.
+        state["truncation"] = state["padding"] = None
     parts = (
-        vocabulary,
+        json.dumps(state, sort_keys=True),
         json.dumps(sorted(map(str, tokenizer.all_special_tokens))),
         str(getattr(tokenizer, "chat_template", None)),
         json.dumps(prompt.settings(), sort_keys=True, default=str),

@@ -10,15 +10,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from os import PathLike, fspath
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 from gymnasium.envs.registration import EnvSpec, load_env_creator, parse_env_id
 
-from stepgym.envs.sources import plain_rows
-from stepgym.envs.tasks import Task
 from stepgym.errors import InvalidInputError, PluginError, UnknownNameError, unknown_name
-from stepgym.plugins import Plugin
+
+if TYPE_CHECKING:
+    from stepgym.envs.tasks import Task
+    from stepgym.plugins import Plugin
 
 GROUP = "stepgym.envs"
 """Entry-point group: each value is a module that registers ids when imported, or "module:function" that does."""
@@ -79,7 +80,7 @@ def register(
                 f"{id}: {name} must be a text such as 'module:Class', so that workers can find it, got {value!r:.80}"
             )
     if tasks is not None:
-        kwargs["tasks"] = fspath(tasks) if isinstance(tasks, str | PathLike) else plain_rows(list(tasks))
+        kwargs["tasks"] = fspath(tasks) if isinstance(tasks, str | PathLike) else _plain_rows(tasks)
     if verifier is not None:
         kwargs["verifier"] = verifier
     if instructions:
@@ -153,6 +154,8 @@ def check_arguments(spec: EnvSpec, kwargs: Mapping[str, Any]) -> None:
 
 def list_envs() -> list[Plugin]:
     """The registered text environments, by id, those of installed plug-ins included; warns of each broken plug-in."""
+    from stepgym.plugins import Plugin  # reads distributions, which is slow to import
+
     for error in load_plugins():
         warnings.warn(str(error), RuntimeWarning, stacklevel=2)
     found = []
@@ -190,6 +193,16 @@ def load_plugins() -> tuple[PluginError, ...]:
                 if id not in before or _registered_by(id, module):
                     _distributions.setdefault(id, distribution)
     return tuple(_broken)
+
+
+def _plain_rows(tasks: Iterable[Any]) -> list[Any]:
+    """Tasks as plain JSON rows that `load_tasks` reads back; other rows as they are."""
+    from stepgym.envs.tasks import Task
+
+    return [
+        {"id": t.id, "prompt": t.prompt, "reference": t.reference, "meta": dict(t.meta)} if isinstance(t, Task) else t
+        for t in tasks
+    ]
 
 
 def _import(module: str, id: str) -> None:

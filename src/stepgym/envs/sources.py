@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from os import PathLike, fspath
 from pathlib import Path
@@ -190,11 +190,3 @@ def _or_task(build: Build) -> Build:
         return row if isinstance(row, Task) else build(row, position, source)
 
     return task_of
-
-
-def plain_rows(tasks: Sequence[Any]) -> list[Any]:
-    """Tasks as plain JSON rows that `load_tasks` reads back, for specs that travel; other rows as they are."""
-    return [
-        {"id": t.id, "prompt": t.prompt, "reference": t.reference, "meta": dict(t.meta)} if isinstance(t, Task) else t
-        for t in tasks
-    ]

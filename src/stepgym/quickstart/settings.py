@@ -16,6 +16,7 @@ class QuickstartSettings:
         seed: Redoes everything: tasks, weights, demonstrations, roll-outs.
         operands, modulus: Of the arithmetic chains.
         habit: Share of demonstrations that guess the answer at once; the others work step by step.
+        slip: Chance of a slip in each line of a worked demonstration; the lines after it go on from the wrong result.
         demonstrations: Demonstrations for supervised fine-tuning.
         train_tasks: Distinct tasks of the logged episodes.
         samples: Episodes logged per task.
@@ -32,6 +33,7 @@ class QuickstartSettings:
     operands: int = 5
     modulus: int = 7
     habit: float = 0.9
+    slip: float = 0.0
     demonstrations: int = 16_000
     train_tasks: int = 1_500
     samples: int = 8
@@ -57,5 +59,6 @@ class QuickstartSettings:
                 f"{wanted} distinct tasks were asked for; chains of {self.operands} numbers modulo {self.modulus} "
                 f"give {available}, and half of them are left to the demonstrations"
             )
-        if not 0 <= self.habit <= 1:
-            raise InvalidInputError(f"habit must be in [0, 1], got {self.habit}")
+        for name in ("habit", "slip"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InvalidInputError(f"{name} must be in [0, 1], got {getattr(self, name)}")

@@ -9,7 +9,7 @@ import numpy as np
 
 from stepgym.agents import Episode, Step
 from stepgym.envs import Task
-from stepgym.envs.arithmetic import chain_task, direct_solution, worked_solution
+from stepgym.envs.arithmetic import chain_task, direct_solution
 from stepgym.quickstart.settings import QuickstartSettings
 
 ENV_ID = "stepgym/ArithmeticChain-v0"
@@ -37,8 +37,8 @@ def draw_tasks(settings: QuickstartSettings) -> Tasks:
 def demonstrations(settings: QuickstartSettings, tasks: Tasks) -> Iterator[Episode]:
     """Demonstrations of mixed quality, on tasks outside the test set.
 
-    With probability `settings.habit` the demonstrator guesses an answer at once, else works step by step. Nothing
-    here says which is which: the outcome is not used by supervised fine-tuning.
+    With probability `settings.habit` the demonstrator guesses an answer at once, else works step by step, with a slip
+    now and then. Nothing here says which is which: supervised fine-tuning does not look at the outcome.
     """
     rng = np.random.default_rng([settings.seed, 1])
     held_back = {task.id for task in tasks.test}
@@ -49,8 +49,11 @@ def demonstrations(settings: QuickstartSettings, tasks: Tasks) -> Iterator[Episo
             continue
         guesses = rng.random() < settings.habit
         guess = int(rng.integers(settings.modulus))
-        action = direct_solution(task, guess) if guesses else worked_solution(task)
-        reward = float(not guesses or guess == task.reference["answer"])
+        if guesses:
+            action, answer = direct_solution(task, guess), guess
+        else:
+            action, answer = _worked(task, settings, rng)
+        reward = float(answer == task.reference["answer"])
         yield Episode(
             id=f"demonstration-{made}",
             env_id=ENV_ID,
@@ -61,3 +64,16 @@ def demonstrations(settings: QuickstartSettings, tasks: Tasks) -> Iterator[Episo
             policy="demonstrator",
         )
         made += 1
+
+
+def _worked(task: Task, settings: QuickstartSettings, rng: np.random.Generator) -> tuple[str, int]:
+    """A worked solution and its answer; like `worked_solution`, but each line may hold a slip."""
+    left, *operands = task.reference["operands"]
+    lines = []
+    for operand in operands:
+        result = (left + operand) % settings.modulus
+        if rng.random() < settings.slip:
+            result = int((result + rng.integers(1, settings.modulus)) % settings.modulus)
+        lines.append(f"{left}+{operand}={result}")
+        left = result
+    return "\n".join([*lines, f"answer {left}"]), left

@@ -22,15 +22,20 @@ if TYPE_CHECKING:
     from stepgym.verifiers.conformance import check_verifier as check_verifier
     from stepgym.verifiers.exact import ExactMatchVerifier as ExactMatchVerifier
     from stepgym.verifiers.function import from_function as from_function
+    from stepgym.verifiers.game24 import Game24Verifier as Game24Verifier
     from stepgym.verifiers.math.answer import MathAnswerVerifier as MathAnswerVerifier
+    from stepgym.verifiers.rechecking import check_finding as check_finding
     from stepgym.verifiers.scorecard import Scorecard as Scorecard
+    from stepgym.verifiers.steps.verifier import MathStepsVerifier as MathStepsVerifier
     from stepgym.verifiers.trl_reward import as_trl_reward as as_trl_reward
 
 _LAZY = {
     # built-in verifiers
     "ArithmeticChainVerifier": "stepgym.verifiers.arithmetic_chain",
     "ExactMatchVerifier": "stepgym.verifiers.exact",
+    "Game24Verifier": "stepgym.verifiers.game24",
     "MathAnswerVerifier": "stepgym.verifiers.math.answer",
+    "MathStepsVerifier": "stepgym.verifiers.steps.verifier",
     # making and combining verifiers
     "AllOf": "stepgym.verifiers.combine",
     "AnyOf": "stepgym.verifiers.combine",
@@ -42,6 +47,7 @@ _LAZY = {
     # checking them
     "Case": "stepgym.verifiers.cases",
     "Scorecard": "stepgym.verifiers.scorecard",
+    "check_finding": "stepgym.verifiers.rechecking",
     "check_verifier": "stepgym.verifiers.conformance",
     "load_cases": "stepgym.verifiers.cases",
 }
@@ -53,7 +59,9 @@ __all__ = [
     "Case",
     "ExactMatchVerifier",
     "Finding",
+    "Game24Verifier",
     "MathAnswerVerifier",
+    "MathStepsVerifier",
     "Scorecard",
     "Severity",
     "Status",
@@ -61,6 +69,7 @@ __all__ = [
     "Verifier",
     "Weighted",
     "as_trl_reward",
+    "check_finding",
     "check_verifier",
     "from_function",
     "get_verifier",

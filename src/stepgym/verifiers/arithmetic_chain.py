@@ -97,7 +97,7 @@ class Chain:
         operands, operations = reference.get("operands"), reference.get("operations")
         if not isinstance(operands, list | tuple) or not isinstance(operations, str):
             raise InvalidInputError(
-                f"arithmetic-chain: the reference needs a list 'operands' and a text 'operations', not {reference!r:.80}"
+                f"arithmetic-chain: a reference has a list 'operands' and a text 'operations', got {reference!r:.80}"
             )
         return cls(tuple(operands), operations, reference.get("modulus"))
 
@@ -134,11 +134,11 @@ class ArithmeticChainVerifier:
         evidence = {"claimed": claimed, "exact": exact, "modulus": chain.modulus}
         if claimed == exact:
             message = f"the answer {claimed} is exact"
-            findings.append(Finding(*value.span("value"), "final-answer", "proved", message, evidence))
+            findings = _with(findings, Finding(*value.span("value"), "final-answer", "proved", message, evidence))
             reason = message if not refuted else f"{message}, but worked lines are refuted: {refuted}"
             return Verdict.correct(*findings, reason=reason, verifier=self.name)
         message = f"the answer is {_short(exact)}, not {_short(claimed)}"
-        findings.append(Finding(*value.span("value"), "final-answer", "refuted", message, evidence))
+        findings = _with(findings, Finding(*value.span("value"), "final-answer", "refuted", message, evidence))
         return Verdict.wrong(*findings, verifier=self.name)
 
 
@@ -184,6 +184,11 @@ def _check_line(chain: Chain, index: int, expected_left: int, line: re.Match[str
         return Finding(*_extent(line), "arithmetic", "proved", f"{formula} is {_short(exact)}", evidence)
     message = f"{formula} is {_short(exact)}, not {_short(result)}"
     return Finding(*_extent(line), "arithmetic", "refuted", message, evidence)
+
+
+def _with(findings: list[Finding], answer: Finding) -> list[Finding]:
+    # Worked lines may follow the answer; a certificate is in order of its spans.
+    return sorted([*findings, answer], key=lambda finding: finding.start)
 
 
 def _extent(line: re.Match[str]) -> tuple[int, int]:

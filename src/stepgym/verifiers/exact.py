@@ -35,10 +35,10 @@ class ExactMatchVerifier:
         given = self._canonical(response)
         for text in accepted:
             if given == self._canonical(text):
-                found = Finding(start, end, "final-answer", "proved", "equal to the reference", {"expected": text})
+                found = Finding(start, end, "exact-match", "proved", "equal to the reference", {"expected": text})
                 return Verdict.correct(found, verifier=self.name)
         wrong = Finding(
-            start, end, "final-answer", "refuted", "differs from the reference", {"expected": accepted[0][:200]}
+            start, end, "exact-match", "refuted", "differs from the reference", {"expected": accepted[0][:200]}
         )
         return Verdict.wrong(wrong, verifier=self.name)
 

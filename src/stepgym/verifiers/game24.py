@@ -12,7 +12,7 @@ from typing import Any
 
 from stepgym.errors import InvalidInputError
 from stepgym.verifiers.countdown import OPERATIONS
-from stepgym.verifiers.game24_lines import LINE, Puzzle, judge_line, shown, texts
+from stepgym.verifiers.game24_lines import Puzzle, find_lines, judge_line, shown, texts
 from stepgym.verifiers.steps.expression import Node, evaluate
 from stepgym.verifiers.steps.reader import parse_expression
 from stepgym.verifiers.steps.tokens import tokenize
@@ -53,7 +53,7 @@ class Game24Verifier:
     def _verify(self, response: str, puzzle: Puzzle) -> Verdict:
         if len(response) > _MAX_CHARACTERS:
             return Verdict.undecided(f"longer than {_MAX_CHARACTERS} characters: {len(response)}")
-        lines = list(LINE.finditer(response))
+        lines = list(find_lines(response))
         findings, left = self._check_lines(lines, puzzle)
         span = _whole_answer(response, lines)
         if span is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -14,12 +14,14 @@ from stepgym.verifiers.countdown import OPERATIONS, can_reach
 from stepgym.verifiers.verdict import Finding, Severity
 
 _NUMBER = r"\(?-?[0-9]{1,9}(?:/[0-9]{1,9}|\.[0-9]{1,6})?\)?"
-LINE = re.compile(
-    rf"^[ \t]*(?:step[ \t]*[0-9]+[ \t]*[:.)]|[0-9]+[.)](?=[ \t])|[-*](?=[ \t]))?[ \t]*"
+_LINE = re.compile(
+    rf"[ \t]*(?:step[ \t]*[0-9]+[ \t]*[:.)]|[0-9]+[.)](?=[ \t])|[-*](?=[ \t]))?[ \t]*"
     rf"(?P<a>{_NUMBER})[ \t]*(?P<op>[-+*/x×÷−])[ \t]*(?P<b>{_NUMBER})[ \t]*=[ \t]*(?P<c>{_NUMBER})"
     rf"[ \t]*(?:[(\[]?[ \t]*left[ \t]*:?[ \t]*(?P<left>(?:[ \t,]|{_NUMBER})*)[)\]]?)?[ \t]*[.,;]?[ \t]*$",
-    re.IGNORECASE | re.MULTILINE,
+    re.IGNORECASE,
 )
+# The pattern is tried on short lines only: its optional parts cost quadratic time on long runs of blanks.
+_MAX_LINE = 200
 _SIGNS = {"x": "*", "X": "*", "×": "*", "÷": "/", "−": "-"}
 
 
@@ -73,16 +75,26 @@ def play_line(line: str, numbers: Sequence[int | Fraction], puzzle: Puzzle) -> t
         numbers: The numbers that may be used.
         puzzle: Target and rules; its own `numbers` are not looked at.
     """
-    match = LINE.match(line)
+    left = [Fraction(number) for number in numbers]
+    match = _LINE.match(line) if len(line) <= _MAX_LINE else None
     if match is None:
-        return Finding(0, len(line), "form", "refuted", "not a line of the form `a op b = c (left: ...)`"), [
-            *map(Fraction, numbers)
-        ]
-    return judge_line(match, list(map(Fraction, numbers)), puzzle)
+        return Finding(0, len(line), "form", "refuted", "not a line of the form `a op b = c (left: ...)`"), left
+    return judge_line(match, left, puzzle)
+
+
+def find_lines(text: str) -> Iterator[re.Match[str]]:
+    """The lines of a text that have the form `a op b = c (left: ...)`."""
+    start = 0
+    for line in text.split("\n"):
+        end = start + len(line)
+        match = _LINE.match(text, start, end) if 0 < len(line) <= _MAX_LINE else None
+        if match is not None:
+            yield match
+        start = end + 1
 
 
 def judge_line(match: re.Match[str], left: list[Fraction], puzzle: Puzzle) -> tuple[Finding, list[Fraction]]:
-    """`play_line` for a match of `LINE` in a longer text."""
+    """`play_line` for one of `find_lines`; spans are offsets into its text."""
     facts: dict[str, Any] = {"line": match.group().strip(), "numbers": texts(left), "target": str(puzzle.target)}
     facts |= {"operations": puzzle.operations, "use_all": puzzle.use_all}
 

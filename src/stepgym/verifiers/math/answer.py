@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
@@ -12,11 +13,21 @@ from stepgym.verifiers.math.compare import compare
 from stepgym.verifiers.math.conventions import AnswerConventions
 from stepgym.verifiers.math.extract import Candidate, Extraction, extract
 from stepgym.verifiers.math.read import Reading, read
+from stepgym.verifiers.math.symbolic import prove, shared_pool
 from stepgym.verifiers.math.tree import Node
 from stepgym.verifiers.math.values import Outcome, Prover
+from stepgym.verifiers.math.words import has_words, is_sentence
 from stepgym.verifiers.verdict import Finding, Verdict
 
 NAME = "math-answer/1"
+
+
+class _NeedsProofError(Exception):
+    """Symbolic work is needed; `verify_many` does it beside the rest."""
+
+
+def _postpone(left: Node, right: Node) -> bool | None:
+    raise _NeedsProofError
 
 
 class MathAnswerVerifier:
@@ -56,12 +67,37 @@ class MathAnswerVerifier:
         started = time.perf_counter()
         if not isinstance(response, str):
             raise InvalidInputError(f"response must be a str, got {type(response).__name__}")
-        verdict = self._verify(response, _reference_text(reference), prover=None)
+        verdict = self._verify(response, _reference_text(reference), self._prover())
         return verdict.signed(NAME, time.perf_counter() - started)
 
     def verify_many(self, pairs: Iterable[Sequence[Any]]) -> list[Verdict]:
-        """The verdicts on `(response, reference)` pairs, in order."""
-        return [self.verify(pair[0], pair[1]) for pair in pairs]
+        """The verdicts on `(response, reference)` pairs, in order; symbolic work of several pairs runs side by side.
+
+        Raises:
+            InvalidInputError: As `verify`, for the first pair whose reference has no answer.
+        """
+        cases = list(pairs)
+        verdicts: list[Verdict | Future[Verdict]] = []
+        with ThreadPoolExecutor(shared_pool().size) as threads:
+            for case in cases:
+                response, reference = case[0], case[1]
+                try:
+                    started = time.perf_counter()
+                    verdict = self._verify(response, _reference_text(reference), _postpone)
+                    verdicts.append(verdict.signed(NAME, time.perf_counter() - started))
+                except _NeedsProofError:
+                    verdicts.append(threads.submit(self.verify, response, reference))
+            return [v.result() if isinstance(v, Future) else v for v in verdicts]
+
+    def _prover(self) -> Prover:
+        """SymPy in the pool, all calls of one verdict under one deadline."""
+        deadline = time.monotonic() + self.conventions.timeout
+
+        def ask(left: Node, right: Node) -> bool | None:
+            remaining = deadline - time.monotonic()
+            return prove(left, right, timeout=remaining) if remaining > 0 else None
+
+        return ask
 
     def _verify(self, response: str, reference: str, prover: Prover | None) -> Verdict:
         expected = _expected(reference, self.conventions)
@@ -85,6 +121,8 @@ class MathAnswerVerifier:
         for candidate in extraction.candidates:
             reading = self._read(response[candidate.start : candidate.end])
             if not reading.readings:
+                if candidate.mark == "whole" and not has_words(reading.text):
+                    return candidate, reading  # A bare answer that cannot be read; no part of it is the answer.
                 first = first or (candidate, reading)
                 continue
             if candidate.mark == "box" or reading.is_text == expected.is_text:
@@ -153,8 +191,12 @@ def _expected(reference: str, conventions: AnswerConventions) -> Reading:
             return together
     for candidate in extraction.candidates:
         reading = read(reference[candidate.start : candidate.end], decimal_comma=conventions.decimal_comma)
-        if reading.readings and (candidate.mark != "whole" or not reading.is_text or len(reading.text) < 60):
+        if reading.readings and not (
+            candidate.mark == "whole" and reading.is_text and (len(reading.text) > 60 or is_sentence(reading.text))
+        ):
             return reading
+        if candidate.mark == "whole" and not reading.readings and not has_words(reading.text):
+            break  # No part of a bare answer that cannot be read is the answer.
         if fallback is None and reading.readings:
             fallback = reading
     if fallback is not None:

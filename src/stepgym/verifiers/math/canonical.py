@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 from stepgym.verifiers.math import polynomial as poly
@@ -12,6 +13,8 @@ from stepgym.verifiers.math.tree import MAX_FACTORIAL, Node, TooLargeError, num
 Quotient = tuple[Polynomial, Polynomial]
 
 _ONE = poly.ONE
+_E = Node("const", (), "e")
+_LOG_ATOM = re.compile(r"fln\((\d{1,6})\)")
 _HALF = Fraction(1, 2)
 _LARGEST_FACTORED = 10**12
 _TRIAL_LIMIT = 2_000
@@ -236,6 +239,10 @@ class _Builder:
             bases = [(f"({poly.text(base_top)})/({poly.text(base_bottom)})", Fraction(1))]
         result: Quotient = (_ONE, _ONE)
         for monomial, coefficient in top.items():
+            known = self.known_exponential(monomial, coefficient) if base == _E else None
+            if known is not None:
+                result = self.times(result[0], known), result[1]
+                continue
             for spelled, power in bases:
                 c = coefficient * power
                 if not monomial:
@@ -246,6 +253,19 @@ class _Builder:
                     factor = self.integer_power((poly.atom(inner_name), _ONE), c.numerator)
                 result = self.times(result[0], factor[0]), self.times(result[1], factor[1])
         return result
+
+    def known_exponential(self, monomial: poly.Monomial, coefficient: Fraction) -> Polynomial | None:
+        """e to a rational multiple of the logarithm of an integer or of i * pi."""
+        if len(monomial) == 1 and monomial[0][1] == 1 and (m := _LOG_ATOM.fullmatch(monomial[0][0])) is not None:
+            whole = coefficient.__floor__()
+            root = self.number_root(Fraction(int(m.group(1))), coefficient - whole)
+            return poly.scale(root, Fraction(int(m.group(1))) ** whole)
+        if monomial == (("cpi", 1), ("i", 1)):
+            from stepgym.verifiers.math.trigonometry import of_pi
+
+            sine, cosine = of_pi(coefficient)
+            return poly.add(cosine, self.times(sine, poly.atom("i")))
+        return None
 
     # Functions ------------------------------------------------------------------------------------------------------
 
@@ -260,7 +280,7 @@ class _Builder:
             power = 1 / index
             return self.root(self.quotient(args[0]), power) if index != 1 else self.quotient(args[0])
         if name == "exp":
-            return self.raised(Node("const", (), "e"), args[0])
+            return self.raised(_E, args[0])
         if name in ("ln", "log", "lg"):
             return self.logarithm(name, args)
         if name in _TRIGONOMETRIC:
@@ -271,6 +291,15 @@ class _Builder:
             return self.quotient(_hyperbolic(name, args[0]))
         if name == "abs":
             return self.absolute(args[0])
+        if name == "binomial" and len(args) == 2 and args[1].op == "num" and args[1].value in range(1, 9):
+            if args[0].op != "num":
+                top, bottom = _ONE, 1
+                for k in range(args[1].value):
+                    factor = self.quotient(Node("add", (args[0], num(-k))))
+                    if factor[1] != _ONE:
+                        raise InexactError(name)
+                    top, bottom = self.times(top, factor[0]), bottom * (k + 1)
+                return poly.scale(top, Fraction(1, bottom)), _ONE
         if name == "factorial" and args[0].op == "num" and 0 <= args[0].value <= MAX_FACTORIAL:
             return constant(exact(node)), _ONE
         try:
@@ -307,7 +336,7 @@ class _Builder:
         return self.divided(value, base)
 
     def natural_log(self, node: Node) -> Quotient:
-        if node.op == "pow" and node.args[0] == Node("const", (), "e"):
+        if node.op == "pow" and node.args[0] == _E:
             return self.quotient(node.args[1])
         top, bottom = self.settled(self.quotient(node))
         if not top:
@@ -341,8 +370,8 @@ _HYPERBOLIC = frozenset({"sinh", "cosh", "tanh", "coth", "sech", "csch"})
 
 
 def _hyperbolic(name: str, x: Node) -> Node:
-    up = Node("pow", (Node("const", (), "e"), x))
-    down = Node("pow", (Node("const", (), "e"), Node("neg", (x,))))
+    up = Node("pow", (_E, x))
+    down = Node("pow", (_E, Node("neg", (x,))))
     sine = Node("div", (Node("add", (up, Node("neg", (down,)))), num(2)))
     cosine = Node("div", (Node("add", (up, down)), num(2)))
     return {

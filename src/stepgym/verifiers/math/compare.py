@@ -26,6 +26,7 @@ from stepgym.verifiers.math.values import SAME, Outcome, Prover, same_value
 from stepgym.verifiers.math.vocabulary import LONE_UNITS
 from stepgym.verifiers.math.words import plain
 
+_OPAQUE = {"problem": "a sum, product, limit or integral is not evaluated"}
 _CONTAINERS = frozenset({"list", "tuple", "bracket", "set", "interval", "ratio", "matrix", "region", "system"})
 _NAMES = {
     "list": "a list",
@@ -89,8 +90,13 @@ class _Comparison:
         x, y = a.op, b.op
         if x in ("num", "dec") and y in ("num", "dec"):
             return self.values(a, b)
+        if x == "opaque" or y == "opaque":
+            same = a == b
+            return Outcome(True if same else None, "identical" if same else "unsupported", {} if same else _OPAQUE)
         if x == "text" or y == "text":
             return self.words(a, b)
+        if x == "clock" or y == "clock":
+            return _clocks(a, b)
         if x == "assign" or y == "assign":
             return self.assignments(a, b)
         if "quantity" in (x, y) or "percent" in (x, y) or "degree" in (x, y):
@@ -299,8 +305,10 @@ class _Comparison:
             return self.ratios(a, b)
         if x not in _CONTAINERS or y not in _CONTAINERS:
             container, other = (a, b) if x in _CONTAINERS else (b, a)
-            if container.op == "set" and len(container.args) == 1:
-                return self.dispatch(container.args[0], other)
+            if container.op in ("set", "list"):
+                values = self.without_repeats(container.args)
+                if len(values) == 1:  # "1/2 or 0.5" is one value.
+                    return self.dispatch(values[0], other)
             return _different_kinds(a, b)
         ordered_a, ordered_b = x in ("tuple", "bracket", "interval"), y in ("tuple", "bracket", "interval")
         if ordered_a and ordered_b:
@@ -444,6 +452,23 @@ class _Comparison:
         return _different_kinds(a, b)
 
 
+def _clocks(a: Node, b: Node) -> Outcome:
+    """Times of day; a missing "a.m." or "p.m." is forgiven as a missing unit is."""
+    times = []
+    for node in (a, b):
+        if node.op == "clock":
+            times.append(node.value)
+        elif _is_clock(node):
+            times.append((node.args[0].value, node.args[1].value, ""))
+        elif node.op == "num":
+            times.append((node.value, 0, ""))
+        else:
+            return _different_kinds(a, b)
+    (h1, m1, half1), (h2, m2, half2) = times
+    same = (h1, m1) == (h2, m2) and (half1 == half2 or not half1 or not half2)
+    return Outcome(same, "text", {} if same else {"left": f"{h1}:{m1:02}{half1}", "right": f"{h2}:{m2:02}{half2}"})
+
+
 def _kind(node: Node) -> str:
     return _NAMES.get(node.op, "a value" if node.op in EXPRESSION_OPS else node.op)
 
@@ -496,10 +521,11 @@ def _entries(node: Node) -> tuple[tuple[int, int], tuple[Node, ...]] | None:
 
 
 def _is_clock(node: Node) -> bool:
-    if len(node.args) != 2 or any(n.op != "num" or not isinstance(n.value, int) for n in node.args):
+    """Whether a ratio is written as a time of day: two digits after the colon."""
+    if node.op != "ratio" or not node.value or any(n.op != "num" or not isinstance(n.value, int) for n in node.args):
         return False
     hours, minutes = (int(n.value) for n in node.args)
-    return 0 <= hours <= 24 and 10 <= minutes < 60
+    return 0 <= hours <= 24 and 0 <= minutes < 60
 
 
 def _is_reduced(node: Node) -> bool:

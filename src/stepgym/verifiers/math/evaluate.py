@@ -283,7 +283,7 @@ def _approximate(node: Node, point: Mapping[str, float], real: bool) -> Approxim
         return total, error
     if op == "neg":
         v, e = _approximate(args[0], point, real)
-        return -v, e
+        return 0 - v, e  # Not -v: the sign of a zero imaginary part picks the branch of a root.
     if op == "mul":
         total, error = 1 + 0j, 0.0
         for a in args:
@@ -335,6 +335,8 @@ def _rational(node: Node) -> Fraction | None:
 
 
 def _power(a: complex, ea: float, b: complex, eb: float, exponent: Fraction | None, real: bool) -> Approximation:
+    if abs(a.imag) <= ea:
+        a = complex(a.real, 0.0)
     if exponent is not None and exponent.denominator == 1:
         value = a ** int(exponent) if abs(exponent) < 1e9 else cmath.exp(b * cmath.log(a))
     elif a == 0 and b.real > 0:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from stepgym.verifiers.math.read import stripped_span
 
 MAX_BOXES = 64
+_BOX_WINDOW = 60_000  # characters at the end of a response in which boxes are looked for
 _WINDOW = 8_000  # characters at the end of a response in which phrases and last expressions are looked for
 
 _BOX = re.compile(r"\\{1,2}(?:boxed|fbox|framebox)(?![A-Za-z])|\bboxed(?=\{)")
@@ -141,7 +142,7 @@ def find_boxes(text: str, begin: int, end: int) -> list[Candidate]:
     if "boxed" not in text and "\\fbox" not in text:
         return []
     spans: list[tuple[int, int]] = []
-    position = begin
+    position = max(begin, end - _BOX_WINDOW)
     while True:
         m = _BOX.search(text, position, end)
         if m is None:
@@ -211,6 +212,9 @@ def _unboxed(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _trimmed(text: str, start: int, end: int, mark: str) -> Candidate:
+    if mark in ("mark", "phrase") and "**" not in text[start:end].strip("*"):
+        while end > start and text[end - 1] in "* ":
+            end -= 1
     return Candidate(*stripped_span(text, start, end), mark)
 
 

@@ -12,12 +12,13 @@ from stepgym.verifiers.math.tree import (
     MAX_DIGITS,
     MAX_ITEMS,
     Node,
+    OpaqueError,
     TooLargeError,
     UnreadableError,
     contains,
     num,
 )
-from stepgym.verifiers.math.vocabulary import LONE_UNITS, UNIT_WORDS
+from stepgym.verifiers.math.vocabulary import LONE_UNITS, MULTIPLIERS, UNIT_WORDS
 
 _END = Token("end", "")
 _OPENING = frozenset({"(", "[", "{", "\\{", "langle", "lfloor", "lceil"})
@@ -133,6 +134,7 @@ class _Parser:
         return self.matrix_depth > 0
 
     matrix_depth = 0
+    in_set = False
 
     def relation(self) -> Node:
         if self.peek().kind == "r" and self.peek().value in ("=", "~"):
@@ -142,12 +144,17 @@ class _Parser:
         while self.peek().kind == "r":
             relations.append(self.take().value)
             members.append(self.union())
-        if self.at(":") and not relations and self.bars == 0:
+        if self.at(":") and not relations and self.bars == 0 and not (self.in_set and first.op != "num"):
             parts = [first]
             while self.at(":"):
                 self.take()
                 parts.append(self.union())
-            return Node("ratio", tuple(parts))
+            last = parts[-1]
+            if last.op == "clock" and len(parts) == 2 and parts[0].op == "num":
+                return _clock(Node("ratio", (parts[0], num(last.value[0]))), last.value[2])
+            written = [t.value for t in self.tokens[self.position - 3 : self.position]]
+            clock = len(parts) == 2 and len(written[-1]) == 2 and len(written[0]) <= 2 and written[-1].isdecimal()
+            return Node("ratio", tuple(parts), clock)
         return Node("rel", tuple(members), tuple(relations)) if relations else first
 
     def union(self) -> Node:
@@ -223,6 +230,8 @@ class _Parser:
             if node.op in ("num", "dec") or (node.op == "neg" and node.args[0].op in ("num", "dec")):
                 raise UnreadableError("two numbers stand side by side")
         right = self.power()
+        if token.kind == "L" and right.op in ("percent", "degree") and _is_proper(right.args[0]):
+            return Node(right.op, (_mixed(node, right.args[0]),)) if node.op == "num" else _times(node, right)
         if token.kind == "L" and token.value == "frac" and _is_proper(right):
             if node.op == "num" and isinstance(node.value, int):
                 return _mixed(node, right)
@@ -378,7 +387,7 @@ class _Parser:
         if kind == "d":
             return Node("sym", (), "...")
         if kind == "O":
-            raise UnreadableError(f"\\{value} is not evaluated")
+            raise OpaqueError(f"\\{value} is not evaluated")
         raise UnreadableError(f"unexpected {value or 'end'!r}")
 
     def symbol(self, name: str) -> Node:
@@ -417,6 +426,7 @@ class _Parser:
         self.enter()
         bars, self.bars = self.bars, 0
         outer, self.matrix_depth = self.matrix_depth, 0
+        inside, self.in_set = self.in_set, value == "\\{"
         if value in ("(", "[", "\\{", "langle", "{") and self.at(")", "]", "\\}", "rangle", "}"):
             node: Node | None = None
         else:
@@ -428,7 +438,7 @@ class _Parser:
         closing = self.take()
         if closing.kind != "o" or closing.value not in _CLOSING:
             raise UnreadableError("a bracket is not closed")
-        self.bars, self.matrix_depth = bars, outer
+        self.bars, self.matrix_depth, self.in_set = bars, outer, inside
         self.depth -= 1
         return _close(value, closing.value, node, builder)
 
@@ -610,7 +620,13 @@ class _Parser:
                 break
         if len(parts) > 12:
             raise UnreadableError("a sentence stands where a unit was expected")
+        if parts and parts[0].lower() in MULTIPLIERS:
+            node = _times(node, num(MULTIPLIERS[parts.pop(0).lower()]))
+            if not parts:
+                return node
         unit = " ".join(parts)
+        if unit.replace(" ", "").lower() in ("am", "pm"):
+            return _clock(node, unit.replace(" ", "").lower())
         if unit.lower() in ("percent", "pct", "percentage", "percentage points"):
             return Node("percent", (node,))
         if unit.lower() in ("degrees", "degree", "deg"):
@@ -652,6 +668,14 @@ def _lift_unit(node: Node) -> Node:
         if not any(contains(a, "quantity") for a in node.args[:-1]):
             return Node("quantity", (Node(node.op, (*node.args[:-1], last.args[0])),), last.value)
     return node
+
+
+def _clock(node: Node, half: str) -> Node:
+    """A time of day: hours, minutes and the half of the day."""
+    numbers = [n.value for n in (node.args if node.op == "ratio" else (node,)) if n.op == "num"]
+    if not 1 <= len(numbers) <= 2 or not all(isinstance(n, int) and 0 <= n < 60 for n in numbers):
+        raise UnreadableError("a time of day was expected")
+    return Node("clock", (), (numbers[0], numbers[1] if len(numbers) == 2 else 0, half))
 
 
 def _is_proper(node: Node) -> bool:

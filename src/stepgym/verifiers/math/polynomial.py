@@ -14,6 +14,7 @@ zero only when it has no terms. For other atoms an empty polynomial proves equal
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -24,7 +25,7 @@ Monomial = tuple[tuple[str, Exponent], ...]
 Polynomial = dict[Monomial, Fraction]
 
 MAX_TERMS = 400
-MAX_WORK = 20_000
+MAX_WORK = 10_000
 
 ONE: Polynomial = {(): Fraction(1)}
 
@@ -138,7 +139,7 @@ class Arena:
                 if bits * exponent > MAX_BITS and coefficient not in (1, -1):
                     raise TooLargeError("a power is too large")
                 return {tuple((n, e * exponent) for n, e in monomial): coefficient**exponent}
-        if len(base) > 1 and exponent > 60:
+        if len(base) > 1 and math.comb(exponent + len(base) - 1, len(base) - 1) > MAX_TERMS:
             raise TooLargeError("a power is too large")
         if exponent > 100_000:
             raise TooLargeError("a power is too large")
@@ -169,8 +170,6 @@ def text(polynomial: Polynomial) -> str:
 
 def content(polynomial: Polynomial) -> Fraction:
     """The positive rational c such that polynomial / c has coprime integer coefficients."""
-    import math
-
     top = math.gcd(*(c.numerator for c in polynomial.values()))
     bottom = math.lcm(*(c.denominator for c in polynomial.values()))
     if bottom.bit_length() > MAX_BITS:

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from stepgym.verifiers.math.parse import parse, read_number
 from stepgym.verifiers.math.shape import shaped
-from stepgym.verifiers.math.tree import MAX_CHARACTERS, Node, TooLargeError, UnreadableError, num
+from stepgym.verifiers.math.tree import MAX_CHARACTERS, Node, OpaqueError, TooLargeError, UnreadableError, num
 from stepgym.verifiers.math.words import choice, has_words, no_answer, text_answer
 
 _SIMPLE = re.compile(r"-?\d{1,300}(?:\.\d{1,300})?")
@@ -127,6 +127,8 @@ def read(text: str, *, decimal_comma: bool = False) -> Reading:
             node = shaped(parse(text, commas=commas))
             if node not in readings:
                 readings.append(node)
+        except OpaqueError:
+            return Reading(text, (Node("opaque", (), "".join(text.split())),))
         except UnreadableError as error:
             problem = problem or str(error)
         except TooLargeError as error:

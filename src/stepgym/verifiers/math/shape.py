@@ -126,6 +126,10 @@ def _list(node: Node) -> Node:
     if items[0].op == "assign" and all(is_expression(a) for a in items[1:]):
         # "x = 1, 2": the name goes with every value.
         return Node("list", (items[0].args[1], *items[1:]), node.value)
+    if node.value in ("and", "or") and any(_is_unbounded(a) for a in items):
+        # "(-inf, 1) or (2, inf)"
+        as_regions = [regions.as_region(a) for a in items]
+        items = [a for a in as_regions if a is not None] if None not in as_regions else items
     if all(a.op == "region" for a in items):
         try:
             joined = items[0]
@@ -135,6 +139,14 @@ def _list(node: Node) -> Node:
         except UnreadableError:
             pass
     return Node("list", tuple(items), node.value)
+
+
+def _is_unbounded(node: Node) -> bool:
+    return node.op in ("tuple", "interval") and any(contains(a, "const") and _endless(a) for a in node.args)
+
+
+def _endless(node: Node) -> bool:
+    return node == INFINITY or (node.op == "neg" and node.args[0] == INFINITY)
 
 
 # Relations --------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from stepgym.verifiers.math.vocabulary import (
     INVISIBLE,
     NUMBER_WORDS,
     OPAQUE,
+    ORDINALS,
     REFUSED,
     SHORT_WORDS,
     TEXT_COMMANDS,
@@ -75,6 +76,7 @@ _ESCAPES = {
     "\\-": ("_", ""),
 }
 _SEPARATOR = re.compile(r"[^\d.]")
+_ORDINAL = re.compile(r"(?:\^\s*\{?\s*)?(?:\\(?:text|mathrm|textrm)\s*\{\s*)?(?:st|nd|rd|th)\b\s*\}{0,2}")
 _SCIENTIFIC = re.compile(r"[eE][+-]?\d{1,6}(?![\w.])")
 _REPEATING = re.compile(r"\\(?:overline|bar|dot)\s*\{?(\d{1,200})\}?")
 _ARGUMENT = re.compile(r"\s*(?:\{[^{}]*\}|\S)")
@@ -194,7 +196,8 @@ class _Cutter:
             piece += m.group()
             position = m.end()
         self.add("n", piece)
-        return position
+        m = _ORDINAL.match(self.text, position, end)
+        return m.end() if m is not None and piece.isdecimal() else position
 
     def word(self, piece: str, words: bool) -> None:
         lower = piece.lower()
@@ -210,7 +213,7 @@ class _Cutter:
             self.add("c", "pi")
         elif lower in ("inf", "infinity", "oo", "infty"):
             self.add("c", "inf")
-        elif lower in SHORT_WORDS or lower in UNIT_WORDS or lower in NUMBER_WORDS or len(piece) > 3 or "-" in piece:
+        elif lower in SHORT_WORDS or lower in ORDINALS or lower in UNIT_WORDS or lower in NUMBER_WORDS or len(piece) > 3 or "-" in piece:
             self.long_word(piece)
         elif piece.isupper():
             self.add("s", piece)

@@ -24,6 +24,10 @@ class TooLargeError(ValueError):
     """A cap was reached; nothing is known about the answer."""
 
 
+class OpaqueError(UnreadableError):
+    """The text is mathematics that this verifier does not evaluate, such as a sum or a limit."""
+
+
 class Node(NamedTuple):
     """One node of an answer.
 

@@ -60,7 +60,7 @@ def _sine_cosine(builder: _Builder, argument: Quotient) -> tuple[Polynomial, Pol
     sine: Polynomial = {}
     cosine: Polynomial = poly.ONE
     for monomial, coefficient in sorted(top.items(), key=repr):
-        s, c = _of_pi(coefficient) if monomial == _PI else _of_term(builder, monomial, coefficient)
+        s, c = of_pi(coefficient) if monomial == _PI else _of_term(builder, monomial, coefficient)
         sine, cosine = (
             poly.add(builder.times(sine, c), builder.times(cosine, s)),
             poly.add(builder.times(cosine, c), builder.times(sine, s), -1),
@@ -68,12 +68,12 @@ def _sine_cosine(builder: _Builder, argument: Quotient) -> tuple[Polynomial, Pol
     return sine, cosine
 
 
-def _of_pi(turn: Fraction) -> tuple[Polynomial, Polynomial]:
+def of_pi(turn: Fraction) -> tuple[Polynomial, Polynomial]:
     """Sine and cosine of `turn` * pi."""
-    return _sine_of_pi(turn), _sine_of_pi(_H - turn)
+    return _sineof_pi(turn), _sineof_pi(_H - turn)
 
 
-def _sine_of_pi(turn: Fraction) -> Polynomial:
+def _sineof_pi(turn: Fraction) -> Polynomial:
     turn %= 2
     sign = 1
     if turn >= 1:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 
 from stepgym.verifiers.math.tree import EMPTY, INFINITY, REALS, Node, num
-from stepgym.verifiers.math.vocabulary import CHARACTER_MAP, NUMBER_WORDS
+from stepgym.verifiers.math.vocabulary import CHARACTER_MAP, NUMBER_WORDS, ORDINALS
 
 _COMMAND = re.compile(
     r"\\(?:text|mbox|textbf|textit|mathrm|textrm|mathbf|operatorname|left|right|displaystyle|hbox)\b\s*"
 )
 _NOISE = re.compile(r"[\s{}$~.,;:!?'\"`*_\\()\[\]-]+")
 _ARTICLES = re.compile(r"\b(?:the|a|an|is|are)\s+", re.IGNORECASE)
-_CHOICE = re.compile(r"\s*(?:option|choice|answer)?\s*\(?\s*([A-Za-z])\s*[).:](?:\s+\S|\s*$)", re.IGNORECASE)
+_CHOICE = re.compile(r"\s*(?:option|choice|answer)?\s*\(?\s*([A-Za-z])\s*(?:[).:](?:\s+\S|\s*$))", re.IGNORECASE)
+_OPTION = re.compile(r"\s*(?:option|choice|answer)\s*:?\s*\(?([A-Ja-j])\)?\.?\s*", re.IGNORECASE)
+_SENTENCE = re.compile(r"\b(?:is|are|was|were|has|have|had|equals|there|there's|thus|therefore|so|hence|we|get)\b", re.IGNORECASE)
 _LETTERS = re.compile(r"[A-Za-z]")
 _NO_ANSWER = frozenset({"", "none", "nan", "null", "na", "n/a", "undefined?", "unknown", "nil"})
 _PHRASES: dict[str, Node] = {
@@ -52,8 +54,13 @@ def text_answer(text: str) -> Node:
 def choice(text: str) -> str | None:
     """The letter of a multiple-choice answer such as "(C) 12" or "C. 12", else None."""
     stripped = _COMMAND.sub("", text).strip(" {}$*\n")
-    m = _CHOICE.match(stripped)
+    m = _OPTION.fullmatch(stripped) or _CHOICE.match(stripped)
     return m.group(1).upper() if m is not None and m.group(1).upper() <= "J" else None
+
+
+def is_sentence(text: str) -> bool:
+    """Whether a text is a sentence around an answer and not itself an answer in words."""
+    return _SENTENCE.search(text) is not None and any(c.isdigit() or c == "\\" for c in text)
 
 
 def has_words(text: str) -> bool:
@@ -65,6 +72,8 @@ def has_words(text: str) -> bool:
 
 def _number_word(text: str) -> int | None:
     parts = re.findall(r"[A-Za-z]+", _COMMAND.sub("", text).lower())
+    if len(parts) == 1 and parts[0] in ORDINALS:
+        return ORDINALS[parts[0]]
     if not 1 <= len(parts) <= 2 or any(p not in NUMBER_WORDS for p in parts):
         return None
     values = [NUMBER_WORDS[p] for p in parts]

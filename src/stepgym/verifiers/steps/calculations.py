@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 
-from stepgym.verifiers.steps.comparison import Comparison, compare
+from stepgym.verifiers.steps.comparison import Comparison, Wording, compare
 from stepgym.verifiers.steps.expression import evaluate, render
 from stepgym.verifiers.steps.links import Link, find_links, parse_chain
 from stepgym.verifiers.steps.reader import Expression
@@ -17,7 +18,9 @@ from stepgym.verifiers.verdict import Finding, Severity
 ANNOTATION = re.compile(r"<<([^<>\n]{1,300})>>")
 # A line without one of these holds no link; most lines of prose are skipped by this.
 _SIGN = re.compile(r"=|≈|\\approx|\bequals\b")
-_UNIT_REACH = 25
+# The words right behind a result: its unit.
+_BEHIND = re.compile(r"[^=.,;:<>()\n]{0,25}")
+MAX_CALCULATIONS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +39,14 @@ class Calculation:
 
 
 def find_calculations(text: str) -> list[Calculation]:
-    """All calculations in order of their start; those in annotations first where both start together."""
-    found = [*_annotated(text), *_running(text)]
+    """All calculations (the first thousand in annotations and in running text each), in order of their start."""
+    found = [*islice(_annotated(text), MAX_CALCULATIONS), *islice(_running(text), MAX_CALCULATIONS)]
     return sorted(found, key=lambda c: (c.finding.start, c.finding.end))
 
 
 def copied_results(text: str) -> Iterator[Finding]:
     """A finding for each `<<48/2=24>>24` in which the number behind is not the annotation's result."""
-    for match in ANNOTATION.finditer(text):
+    for match in islice(ANNOTATION.finditer(text), MAX_CALCULATIONS):
         links = parse_chain(text, match.start(1), match.end(1))
         behind = tokenize(text, match.end(), min(len(text), match.end() + 40))
         if not links or not behind or behind[0].kind != "number":
@@ -81,8 +84,12 @@ def _running(text: str) -> Iterator[Calculation]:
         if _SIGN.search(line):
             for link in find_links(prose, start, end):
                 if link.is_claim:
-                    words = prose[max(start, link.start - 2) : min(end, link.end + _UNIT_REACH)]
-                    comparison = compare(link.left.node, link.right.node, relation=link.relation, words=words)
+                    behind = _BEHIND.match(prose, link.end, end)
+                    whole = prose[link.start : behind.end() if behind else link.end]
+                    # A currency sign stands before the first number.
+                    sign = prose[max(start, link.start - 2) : link.start]
+                    wording = Wording(sign + prose[link.start : link.left.end + 12], sign + whole, link.is_scaled)
+                    comparison = compare(link.left.node, link.right.node, relation=link.relation, wording=wording)
                     yield _judged(link, comparison, "text")
         start = end
 
@@ -90,7 +97,7 @@ def _running(text: str) -> Iterator[Calculation]:
 def _judged(link: Link, comparison: Comparison | None, place: str) -> Calculation:
     if comparison is None:
         message = "one side has no value that can be computed"
-        return Calculation(link, None, Finding(link.start, link.end, "arithmetic", "note", message))
+        return Calculation(link, None, Finding(link.start, link.end, "calculation", "note", message))
     percent = comparison.percent
     evidence = {
         "left": render(link.left.node, percent=percent),
@@ -101,18 +108,17 @@ def _judged(link: Link, comparison: Comparison | None, place: str) -> Calculatio
         "place": place,
     }
     left, right = shown(comparison.left), shown(comparison.right)
-    outcome = "unclear" if comparison.outcome == "wrong" and link.is_scaled else comparison.outcome
+    outcome = comparison.outcome
     severity: Severity
     if outcome == "wrong":
         severity, message = "refuted", f"{_side(link.left, left)}, not {right}"
     elif outcome == "unclear":
-        why = comparison.why or "a word beside a number changes its value"
-        severity, message = "warning", f"{_side(link.left, left)}, not {right}; but {why}"
+        severity, message = "warning", f"{_side(link.left, left)}, not {right}; but {comparison.why}"
     elif outcome == "rounded":
         severity, message = "proved", f"{left} is {right} to the digits shown"
     else:
         severity, message = "proved", f"both sides are {left}"
-    return Calculation(link, comparison, Finding(link.start, link.end, "arithmetic", severity, message, evidence))
+    return Calculation(link, comparison, Finding(link.start, link.end, "calculation", severity, message, evidence))
 
 
 def _side(expression: Expression, value: str) -> str:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Literal, TypeAlias
 
 from stepgym.verifiers.steps.expression import Node, Percent, evaluate
-from stepgym.verifiers.steps.units import is_conversion, mixes_units
+from stepgym.verifiers.steps.units import is_conversion, is_scale, mixes_units
 
 Outcome: TypeAlias = Literal["exact", "rounded", "unclear", "wrong"]
 
@@ -38,14 +38,29 @@ class Comparison:
     why: str = ""
 
 
-def compare(left: Node, right: Node, *, relation: str = "=", words: str | None = None) -> Comparison | None:
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What stands around a calculation in running text, and may explain a mismatch.
+
+    Attributes:
+        left: The characters of the left side.
+        whole: Both sides, and the words behind them.
+        scaled: Whether a word that changes a value ("dozen", "half") stands beside one of the sides.
+    """
+
+    left: str
+    whole: str
+    scaled: bool
+
+
+def compare(left: Node, right: Node, *, relation: str = "=", wording: Wording | None = None) -> Comparison | None:
     """How the two sides compare, None when one of them has no value.
 
     Args:
         left: The side before the sign.
         right: The side behind it.
         relation: "=" or "≈".
-        words: The sentence around running text, in which a mismatch may have an innocent reading; None for a formal
+        wording: The words of running text, in which a mismatch may have an innocent reading; None for a formal
             calculation, in which it has none.
     """
     comparisons = [_compare(left, right, percent, relation) for percent in _readings(left, right)]
@@ -56,7 +71,7 @@ def compare(left: Node, right: Node, *, relation: str = "=", words: str | None =
         if comparison.outcome != "wrong":
             return comparison
     wrong = decided[0]
-    why = "" if words is None else _innocent_reading(left, right, wrong, words)
+    why = "" if wording is None else _innocent_reading(left, right, wrong, wording)
     return Comparison("unclear", wrong.left, wrong.right, wrong.tolerance, wrong.percent, why) if why else wrong
 
 
@@ -75,11 +90,17 @@ def _compare(left: Node, right: Node, percent: Percent, relation: str) -> Compar
     tolerance = max(_last_digit(left, percent), _last_digit(right, percent), abs(a) * _FLOAT_NOISE)
     if relation == "≈":
         tolerance = max(tolerance, abs(a) * _ABOUT)
-    # Cut off towards zero or rounded to the nearest; 10/3 = 3.34 is neither.
-    limit = tolerance if abs(b) < abs(a) or relation == "≈" else max(tolerance / 2, abs(a) * _FLOAT_NOISE)
+    # Rounded to the nearest, or cut off towards zero where the digits would go on: 10/3 = 3.34 and 0.75 = 0.7 are not.
+    cut_off = abs(b) < abs(a) and not _is_short(a)
+    limit = tolerance if cut_off or relation == "≈" else max(tolerance / 2, abs(a) * _FLOAT_NOISE)
     if abs(a - b) < tolerance and abs(a - b) <= limit:
         return Comparison("rounded", a, b, tolerance, percent)
     return Comparison("wrong", a, b, tolerance, percent)
+
+
+def _is_short(value: Fraction) -> bool:
+    """Whether at most four decimals write the value in full."""
+    return (value * 10_000).denominator == 1
 
 
 def _last_digit(node: Node, percent: Percent) -> Fraction:
@@ -91,17 +112,23 @@ def _last_digit(node: Node, percent: Percent) -> Fraction:
     return unit / 100 if node.token.percent and percent != "plain" else unit
 
 
-def _innocent_reading(left: Node, right: Node, wrong: Comparison, words: str) -> str:
+def _innocent_reading(left: Node, right: Node, wrong: Comparison, wording: Wording) -> str:
     """What a writer of running text may have meant by a mismatch, empty when nothing suggests itself."""
     if right.token is not None and wrong.right.denominator == 1 and abs(wrong.left - wrong.right) < 1:
         return "rounded to a whole number"
+    if abs(wrong.left - wrong.right) <= abs(wrong.left) / 1000 and (_has_decimals(left) or _has_decimals(right)):
+        return "rounded on the way"
     if any(value == wrong.left for value in _leading_values(right, wrong.percent)):
         return "the calculation goes on from the result"
     if _nested_division(left) or _nested_division(right):
         return "a division of a division may be grouped otherwise"
     added = any(operator in "+-" for operator in left.operators())
-    if mixes_units(words) and (added or is_conversion(wrong.left, wrong.right)):
+    if added and mixes_units(wording.left):
+        return "the left side mixes units"
+    if is_conversion(wrong.left, wrong.right) and mixes_units(wording.whole):
         return "the sides may be in different units"
+    if wording.scaled and is_scale(wrong.left, wrong.right):
+        return "a word beside a number changes its value"
     if wrong.percent != "plain" and any(t.percent for t in left.numbers()) and added:
         return "what the percentage refers to is open"
     return ""
@@ -114,6 +141,10 @@ def _leading_values(node: Node, percent: Percent) -> list[Fraction | None]:
         node = node.left
         values.append(evaluate(node, percent=percent))
     return values
+
+
+def _has_decimals(node: Node) -> bool:
+    return any(token.decimals for token in node.numbers())
 
 
 def _nested_division(node: Node) -> bool:

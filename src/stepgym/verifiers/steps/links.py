@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stepgym.verifiers.steps.reader import Expression, parse_expression
+from stepgym.verifiers.steps.reader import Expression, may_be_unit, parse_expression
 from stepgym.verifiers.steps.tokens import Token, tokenize
 
 # Units may stand between an expression and its sign of equality.
@@ -91,7 +91,7 @@ def _equals_behind(tokens: list[Token], index: int) -> int | None:
     while at < len(tokens) and at - index <= _MAX_WORDS:
         if tokens[at].kind == "equals":
             return at
-        if tokens[at].kind != "word":
+        if not may_be_unit(tokens[at]):
             return None
         at += 1
     return None

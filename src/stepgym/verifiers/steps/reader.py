@@ -28,6 +28,7 @@ _NOT_UNITS = _words(
 _SCALES = _words("hundred thousand million billion dozen half twice double triple am pm")
 # Words before "of" that make it a product: "half of 10 + 5" is not 15.
 _SHARES = _words("half third thirds quarter quarters fourth fourths fifth fifths sixth eighth tenth")
+_SEPARATORS = frozenset("\n:;,.&?!")
 _ORDINAL_ENDS = _words("th ths rd rds nd nds")
 
 
@@ -79,6 +80,7 @@ def parse_expression(tokens: Sequence[Token], index: int, *, formal: bool = Fals
     following = tokens[stop] if stop < len(tokens) else None
     dangling = following is not None and (
         following.kind in ("variable", "frac")
+        or (following.kind == "open" and not _is_remark(tokens, stop))
         or (following.kind == "operator" and not following.spelled and not _reads_as_text(tokens, stop))
     )
     hooked = dangling or _hangs_behind(tokens, index)
@@ -87,22 +89,38 @@ def parse_expression(tokens: Sequence[Token], index: int, *, formal: bool = Fals
     return Expression(node, tokens[index].start, parser.last_end, stop, hooked, scaled)
 
 
+def may_be_unit(token: Token) -> bool:
+    """Whether a token may be a word of the unit behind a number."""
+    return token.kind == "word" and token.text.lower() not in _NOT_UNITS and token.text.lower() not in _SCALES
+
+
 def _hangs_behind(tokens: Sequence[Token], index: int) -> bool:
     """Whether what stands before `tokens[index]` belongs to the expression though it could not be read."""
+    first = tokens[index]
+    if first.text == "{":
+        return True
     before = tokens[index - 1] if index > 0 else None
     if before is None:
         return False
     beyond = tokens[index - 2] if index > 1 else None
+    adjacent = before.end == first.start
     if before.text == "of":
         return beyond is not None and (beyond.text.lower() in _SHARES or beyond.kind in ("number", "variable"))
     if before.kind == "open":
-        # An unclosed parenthesis: 100 + (100 * 0.1 = 110.
-        return beyond is not None and beyond.kind in ("operator", "number", "close")
-    if tokens[index].kind == "operator":
+        # An unclosed parenthesis, 100 + (100 * 0.1 = 110, or the argument of a function.
+        touches = beyond is not None and beyond.kind == "word" and beyond.end == before.start
+        return (
+            touches
+            or before.text == "{"
+            or (beyond is not None and beyond.kind in ("operator", "number", "close", "variable"))
+        )
+    if first.kind == "operator":
         # A sign is the expression's own only behind something that cannot be its left side.
-        return before.kind in ("word", "variable", "close", "number", "operator") or before.text[:1].isdigit()
+        return before.kind != "equals" and before.text not in _SEPARATORS
+    if before.kind in ("word", "close") and adjacent:
+        return True
     unreadable = before.kind == "break" and before.text[:1].isdigit()
-    return unreadable or before.kind in ("operator", "variable")
+    return unreadable or before.kind in ("operator", "variable", "frac", "number")
 
 
 def _reads_as_text(tokens: Sequence[Token], index: int) -> bool:
@@ -111,6 +129,12 @@ def _reads_as_text(tokens: Sequence[Token], index: int) -> bool:
     if following is None:
         return True
     return tokens[index].text in ("-", "/") and following.kind in ("word", "break")
+
+
+def _is_remark(tokens: Sequence[Token], index: int) -> bool:
+    """Whether the parenthesis at `index` holds words: `24 (clips)`."""
+    following = tokens[index + 1] if index + 1 < len(tokens) else None
+    return tokens[index].text == "(" and following is not None and following.kind in ("word", "break")
 
 
 class _Parser:
@@ -182,7 +206,7 @@ class _Parser:
         at = index
         while not self.formal and at < len(self.tokens) and at - index < _MAX_UNIT_WORDS:
             token = self.tokens[at]
-            if token.kind != "word" or token.text.lower() in _NOT_UNITS or token.text.lower() in _SCALES:
+            if not may_be_unit(token):
                 break
             at += 1
         following = self.tokens[at] if at < len(self.tokens) else None

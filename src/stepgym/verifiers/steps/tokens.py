@@ -17,11 +17,11 @@ _MAX_DIGITS = 30
 _SCANNER = re.compile(
     r"""
     (?P<marker>^[ \t]*(?:[-*+•][ \t]+|[0-9]{1,3}[.)][ \t]+))
-  | (?P<blank>[ \t\u00a0]+|\\[ ,;!]|\\?[$€£]|\\left(?![a-z])|\\right(?![a-z])|~)
+  | (?P<blank>[ \t\u00a0]+|\\[ ,;!]|\\?[$€£]|~|\\(?:big|Big|bigg|Bigg)[lr]?(?![a-z])|\\q?quad(?![a-z]))
   | (?P<odd>[0-9]{1,3}(?:,?[ ][0-9]{3})+(?![0-9.,]*[0-9])
            |[0-9]+(?::[0-9]+)+
            |[0-9]+(?:,[0-9]+)*,(?:[0-9]{1,2}|[0-9]{4,})(?![0-9]))
-  | (?P<number>(?:[0-9]{1,3}(?:(?:,|\{,\})[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?(?:\.\.\.|…)?|\.[0-9]+)
+  | (?P<number>(?:[0-9]{1,3}(?:(?:,(?:\\!)?|\{,\}|\\,)[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?(?:\.\.\.|…)?|\.[0-9]+)
   | (?P<power>\^|(?<=[0-9)])\*\*(?=[0-9(-])|(?<=[0-9)]\ )\*\*(?=\ [0-9(-]))
   | (?P<bold>\*\*|__)
   | (?P<times>[*×·∙⋅]|\\times(?![a-z])|\\cdot(?![a-z])|[xX](?=[ \t]*\\?[$€£]?[ \t]*(?:[0-9(.]|\\d?frac)))
@@ -30,13 +30,16 @@ _SCANNER = re.compile(
   | (?P<plus>\+)
   | (?P<minus>[-−–])
   | (?P<wordop>(?:plus|minus|times|multiplied\ by|divided\ by|of)\b)
-  | (?P<frac>\\[dt]?frac(?![a-z]))
-  | (?P<open>[(\[])
-  | (?P<close>[)\]])
+  | (?P<frac>\\[cdt]?frac(?![a-z]))
+  | (?P<open>(?:\\left[ ]?)?[(\[])
+  | (?P<close>(?:\\right[ ]?)?[)\]])
   | (?P<brace>[{}])
   | (?P<equals>=(?!=)|≈|\\approx(?![a-z])|equals\b)
   | (?P<percent>\\?%)
   | (?P<text>\\(?:text|mathrm|mbox)\{[^{}\n]{0,60}\})
+  | (?P<apart>\\(?:begin|end|implies|(?:Long|long)?[Rr]ightarrow|Leftrightarrow|to|therefore|because|item|boxed|fbox)
+             (?![a-z]))
+  | (?P<command>\\[a-zA-Z]+|[_√])
   | (?P<word>[^\W\d_][\w'’]*)
   | (?P<break>.|\n)
     """,
@@ -54,6 +57,11 @@ _WORD_OPERATORS = {
 }
 # Single letters that are words or units when they stand alone; any other letter is an unknown.
 _LETTER_WORDS = frozenset("aIgmlLshd")
+# Short words that may follow a number without a space and are not a product of unknowns.
+_SHORT_UNITS = frozenset(["th", "ths", "st", "nd", "nds", "rd", "rds", "am", "pm", "cm", "mm", "km", "kg", "mg", "ml"])
+_SHORT_UNITS |= frozenset(
+    ["oz", "lb", "lbs", "ft", "in", "mi", "mph", "kph", "min", "hr", "hrs", "sec", "gb", "mb", "g"]
+)
 
 
 class Token(NamedTuple):
@@ -104,7 +112,7 @@ def _token(kind: str, piece: str, start: int, end: int, previous: Token | None) 
     if kind == "wordop":
         return Token("operator", _WORD_OPERATORS[piece], start, end, spelled=True)
     if kind in ("open", "close"):
-        return Token("open" if kind == "open" else "close", piece, start, end)
+        return Token("open" if kind == "open" else "close", piece[-1], start, end)
     if kind == "brace":
         return Token("open" if piece == "{" else "close", piece, start, end)
     if kind == "equals":
@@ -113,9 +121,13 @@ def _token(kind: str, piece: str, start: int, end: int, previous: Token | None) 
         return Token("frac", piece, start, end)
     if kind == "text":
         return Token("word", piece, start, end)
+    if kind == "command":
+        # A root, a logarithm, a sum: not read, and whatever touches it is not complete without it.
+        return Token("variable", piece, start, end)
     if kind == "word":
         adjacent = previous is not None and previous.kind in ("number", "close") and previous.end == start
-        if len(piece) == 1 and (piece not in _LETTER_WORDS or adjacent):
+        product = adjacent and len(piece) <= 3 and piece.lower() not in _SHORT_UNITS
+        if product or (len(piece) == 1 and piece not in _LETTER_WORDS):
             return Token("variable", piece, start, end)
         return Token("word", piece, start, end)
     # "odd" too: a time, a ratio, digits grouped by spaces, a list without spaces.
@@ -123,7 +135,14 @@ def _token(kind: str, piece: str, start: int, end: int, previous: Token | None) 
 
 
 def _number(piece: str, start: int, end: int) -> Token:
-    digits = piece.replace("{,}", "").replace(",", "").replace("...", "").replace("…", "")
+    digits = (
+        piece.replace("{,}", "")
+        .replace("\\,", "")
+        .replace("\\!", "")
+        .replace(",", "")
+        .replace("...", "")
+        .replace("…", "")
+    )
     if len(digits) > _MAX_DIGITS:
         return Token("break", piece, start, end)
     decimals = len(digits.partition(".")[2])

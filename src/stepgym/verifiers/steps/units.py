@@ -28,17 +28,19 @@ _SYNONYMS |= {"feet": "foot", "inches": "inch", "penny": "cent", "pennies": "cen
 _SYNONYMS |= {"metre": "meter", "millimeter": "mm", "centimeter": "cm", "kilometer": "km", "kilometre": "km"}
 _SYNONYMS |= {"milliliter": "ml", "litre": "liter", "milligram": "mg"}
 _WORD = re.compile(r"[A-Za-z]+|\$")
+# A rate: the unit behind "per" is not what is counted.
+_PER = re.compile(r"(?:\bper|\ban?|\bevery|\beach|\bof the|\bin the|/)\s+[a-z]+")
 
 # How many of one unit make another.
 _FACTORS = frozenset(
-    map(Fraction, (3, 4, 5, 7, 10, 12, 16, 20, 24, 25, 28, 29, 30, 31, 36, 48, 52, 60, 100, 128, 144, 168, 365, 366))
+    map(Fraction, (3, 4, 7, 12, 16, 24, 25, 28, 29, 30, 31, 36, 48, 52, 60, 100, 128, 144, 168, 365, 366))
 ) | frozenset(map(Fraction, (1000, 1440, 1760, 2000, 3600, 5280, 8760, 86400, 100_000, 1_000_000)))
 
 
 def mixes_units(text: str) -> bool:
     """Whether the words of `text` name two units of one dimension, for example dollars and cents."""
     seen: dict[str, set[str]] = {}
-    for word in _WORD.findall(text.lower()):
+    for word in _WORD.findall(_PER.sub(" ", text.lower())):
         unit = _UNITS.get(word)
         if unit is not None:
             dimension, name = unit
@@ -52,3 +54,11 @@ def is_conversion(left: Fraction, right: Fraction) -> bool:
         return False
     ratio = abs(left / right)
     return ratio in _FACTORS or 1 / ratio in _FACTORS
+
+
+def is_scale(left: Fraction, right: Fraction) -> bool:
+    """Whether "half", "dozen", "million", "pm" or the like may stand between two values."""
+    if left == right or not left or not right:
+        return False
+    ratio = max(abs(left / right), abs(right / left))
+    return ratio in (2, 3, 12, 100, 10**3, 10**6, 10**9) or (left - right) % 12 == 0

@@ -19,7 +19,7 @@ class MathStepsVerifier:
 
     Findings, all with exact spans and evidence that `check_finding` re-checks:
 
-    * "arithmetic": each `a = b` that can be read, in calculator annotations `<<48/2=24>>`, in chains `a = b = c` and
+    * "calculation": each `a = b` that can be read, in calculator annotations `<<48/2=24>>`, in chains `a = b = c` and
       inside sentences ("48 / 2 = 24 clips"). Exact rational arithmetic; rounding to the digits shown is no error.
       Proved or refuted; a warning where the two sides differ but an innocent reading exists (units, "dozen", a chain
       that goes on from its result).
@@ -58,7 +58,7 @@ class MathStepsVerifier:
             return Verdict("wrong", 0.0, tuple(findings), refuted[0].message)
         if answer is not None:
             return Verdict(answer.status, answer.score, tuple(findings), answer.reason)
-        proved = [f for f in findings if f.kind == "arithmetic" and f.severity == "proved"]
+        proved = [f for f in findings if f.kind == "calculation" and f.severity == "proved"]
         if proved:
             return Verdict("correct", 1.0, tuple(findings), f"{len(proved)} calculations hold")
         return Verdict.undecided("no calculation that can be checked", *findings)

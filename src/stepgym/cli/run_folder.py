@@ -1,0 +1,87 @@
+"""The folder a command writes to: claimed once all input is known to be good, with the settings beside the result."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from stepgym.cli import interrupts
+from stepgym.cli.config_file import NAME
+from stepgym.cli.parser import Arguments
+from stepgym.errors import InvalidInputError
+from stepgym.report.recorder import RunRecorder, claim_folder
+
+
+def open_run(
+    args: Arguments,
+    *,
+    kind: str,
+    title: str,
+    settings: dict[str, Any],
+    seeds: Sequence[int] = (),
+    inputs: Iterable[str | Path | None] = (),
+) -> RunRecorder:
+    """The recorder of this run, in the folder `args.out`.
+
+    Args:
+        args: With `out`, `overwrite` and maybe `resume`.
+        kind, title: For the report.
+        settings: The resolved settings; written as `config.json`, which `--config` takes.
+        seeds: Of the run.
+        inputs: What the run reads: replacing the folder must not remove it.
+
+    Raises:
+        InvalidInputError: The folder holds something and neither `--resume` nor `--overwrite` was given, or input lies
+            in the folder that is to be replaced.
+    """
+    folder, resume = Path(args.out), bool(getattr(args, "resume", False))
+    if resume and args.overwrite:
+        raise InvalidInputError("--resume goes on with what is in the folder, --overwrite removes it: give one of them")
+    if args.overwrite:
+        _keep(inputs, folder)
+    _claim(folder, overwrite=args.overwrite, resume=resume)
+    before = _earlier(folder) if resume else {}
+    run = RunRecorder(
+        folder,
+        title=title,
+        kind=kind,
+        command=interrupts.typed_command(),
+        config=settings,
+        seeds=list(seeds),
+        seconds=dict(before.get("seconds", {})),
+        notes=list(before.get("notes", [])),
+    )
+    run.write_json(NAME, settings)
+    return run
+
+
+def add_note(run: RunRecorder, text: str) -> None:
+    """A remark for the report, once."""
+    if text not in run.notes:
+        run.note(text)
+
+
+def _claim(folder: Path, *, overwrite: bool, resume: bool) -> None:
+    try:
+        claim_folder(folder, overwrite=overwrite, resume=resume)
+    except InvalidInputError as error:
+        hint = " --resume goes on with it." if "--overwrite" in str(error) and resume is False else ""
+        raise InvalidInputError(f"{error}{hint}") from None
+
+
+def _keep(inputs: Iterable[str | Path | None], folder: Path) -> None:
+    home = folder.resolve()
+    for item in inputs:
+        if item is not None and Path(item).exists() and Path(item).resolve().is_relative_to(home):
+            raise InvalidInputError(f"{item} lies in {folder}, which --overwrite would remove: give another --out")
+
+
+def _earlier(folder: Path) -> dict[str, Any]:
+    """What an interrupted call recorded; nothing if there is nothing to read."""
+    try:
+        found = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from stepgym.agents.batching import MicroBatcher
+
+
+class Doubler:
+    """Doubles numbers and remembers the batches; refuses negative ones."""
+
+    def __init__(self, *, delay: float = 0.0) -> None:
+        self.batches: list[list[int]] = []
+        self.delay, self.stopped = delay, threading.Event()
+
+    def __call__(self, items: list[int]) -> Iterator[list[tuple[int, int]]]:
+        self.batches.append(items)
+        if min(items) < 0:
+            raise ValueError("negative")
+        try:
+            for i, item in enumerate(items):
+                time.sleep(self.delay)
+                yield [(i, 2 * item)]
+        finally:
+            self.stopped.set()
+
+
+def test_waiting_calls_share_batches() -> None:
+    work = Doubler()
+    batcher = MicroBatcher(work, max_size=10)
+
+    async def main() -> list[int]:
+        return list(await asyncio.gather(*(batcher.submit(i) for i in range(25))))
+
+    for _ in range(3):  # one event loop after another
+        work.batches.clear()
+        assert asyncio.run(main()) == [2 * i for i in range(25)]
+        assert [len(batch) for batch in work.batches] == [10, 10, 5]
+
+
+def test_loops_in_several_threads_at_once() -> None:
+    batcher = MicroBatcher(Doubler(delay=0.001), max_size=4)
+    results: dict[int, list[int]] = {}
+
+    def run(start: int) -> None:
+        async def main() -> list[int]:
+            return list(await asyncio.gather(*(batcher.submit(start + i) for i in range(10))))
+
+        results[start] = asyncio.run(main())
+
+    threads = [threading.Thread(target=run, args=(100 * t,)) for t in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=20)
+    assert results == {100 * t: [2 * (100 * t + i) for i in range(10)] for t in range(4)}
+
+
+def test_an_error_reaches_its_batch_and_no_other() -> None:
+    batcher = MicroBatcher(Doubler(), max_size=2)
+
+    async def main() -> list[object]:
+        return list(await asyncio.gather(*(batcher.submit(i) for i in (1, 2, -3, 4, 5)), return_exceptions=True))
+
+    one, two, bad, beside, last = asyncio.run(main())
+    assert (one, two, last) == (2, 4, 10)
+    assert isinstance(bad, ValueError)
+    assert isinstance(beside, ValueError)
+
+
+def test_results_come_as_they_are_ready_and_the_loop_stays_free() -> None:
+    batcher = MicroBatcher(Doubler(delay=0.05), max_size=10)
+    order: list[str] = []
+
+    async def call(i: int) -> None:
+        await batcher.submit(i)
+        order.append(f"call {i}")
+
+    async def clock() -> None:
+        await asyncio.sleep(0.12)
+        order.append("clock")
+
+    async def main() -> None:
+        await asyncio.gather(clock(), *(call(i) for i in range(6)))
+
+    asyncio.run(main())
+    assert order.index("call 0") < order.index("clock") < order.index("call 5")
+
+
+def test_a_batch_nobody_waits_for_is_given_up() -> None:
+    work = Doubler(delay=0.02)
+    batcher = MicroBatcher(work, max_size=1000)
+
+    async def main() -> int:
+        calls = [asyncio.ensure_future(batcher.submit(i)) for i in range(1000)]
+        await asyncio.sleep(0.1)
+        for call in calls:
+            call.cancel()
+        return await batcher.submit(21)
+
+    began = time.monotonic()
+    assert asyncio.run(main()) == 42
+    assert time.monotonic() - began < 5
+    assert work.stopped.is_set()
+
+
+def test_the_last_result_comes_after_tidying_up() -> None:
+    work = Doubler()
+    batcher = MicroBatcher(work, max_size=4)
+
+    async def main() -> bool:
+        await batcher.submit(1)
+        return work.stopped.is_set()
+
+    assert all(asyncio.run(main()) for _ in range(50))
+
+
+def test_a_batch_without_a_result_is_an_error() -> None:
+    def lazy(items: list[int]) -> Iterator[list[tuple[int, int]]]:
+        yield [(0, 1)]
+
+    batcher = MicroBatcher(lazy, max_size=4)
+
+    async def main() -> list[object]:
+        return list(await asyncio.gather(batcher.submit(1), batcher.submit(2), return_exceptions=True))
+
+    first, second = asyncio.run(main())
+    assert first == 1
+    with pytest.raises(RuntimeError, match="without a result"):
+        raise second  # type: ignore[misc]
