@@ -71,7 +71,6 @@ def test_nothing_to_compare() -> None:
 
 
 @pytest.mark.shared
-@pytest.mark.slow
 @pytest.mark.skipif(not SOLUTIONS.exists(), reason="needs ../shared (set STEPGYM_SHARED)")
 def test_real_model_solutions_agree_with_their_labels() -> None:
     from stepgym.verifiers import MathAnswerVerifier

@@ -57,7 +57,7 @@ class TableValue:
 
     async def value(self, token_ids: Sequence[int]) -> float:
         self.read.append(tuple(token_ids))
-        return float(self.table(self.tokenizer.decode(token_ids).partition("?")[2]))
+        return float(self.table(self.tokenizer.decode(token_ids, skip_special_tokens=True).partition("?")[2]))
 
 
 def test_best_of_n_takes_the_highest_value(char_tokenizer: Any) -> None:
@@ -70,12 +70,13 @@ def test_best_of_n_takes_the_highest_value(char_tokenizer: Any) -> None:
     assert str(found) == "2"
 
 
-def test_value_is_read_where_it_was_trained(char_tokenizer: Any) -> None:
-    """After the last token of the text; the end-of-turn token, after which nothing is written, is left out."""
+def test_value_is_read_after_the_last_token(char_tokenizer: Any) -> None:
     prompt = tuple(char_tokenizer.encode("q?"))
-    for after_end, end in ((False, ()), (True, (EOS,))):
+    for after_end, end in ((True, (EOS,)), (False, ())):
         value = TableValue(char_tokenizer, lambda text: 0.0)
         best_of_n(TreePolicy(char_tokenizer, ["12", "13"]), value, "q?", 2, after_end=after_end)
+        stopped = best_of_n(TreePolicy(char_tokenizer, ["12"], end=False), value, "q?", 1, after_end=after_end)
+        assert value.read.pop() == stopped.completion.prompt_token_ids + stopped.completion.token_ids
         assert value.read == [(*prompt, *char_tokenizer.encode(t), *end) for t in ("12", "13")]
 
 
@@ -148,8 +149,7 @@ def brute_force_beam(policy: Any, value: Any, request: Request, width: int, roun
             ask = Request((), prompt + ids, stop, n=width, seed=derive_seed(request.seed or 0, number, i))
             for completion in asyncio.run(policy.generate(ask)):
                 whole = ids + completion.token_ids
-                text = whole[:-1] if whole[-1] == EOS else whole
-                v = asyncio.run(value.value(prompt + text))
+                v = asyncio.run(value.value(prompt + whole))
                 (kept if "\n" in completion.text else done).append((v, whole))
         beam = [ids for _, ids in sorted(kept, key=lambda pair: -pair[0])[:width]]
     if not done:

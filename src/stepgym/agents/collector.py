@@ -40,7 +40,7 @@ class Collected:
         seconds: Wall time.
     """
 
-    episodes: tuple[Episode, ...] = ()
+    episodes: tuple[Episode, ...] = field(default=(), repr=False)
     finished: int = 0
     skipped: int = 0
     missing: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -52,8 +53,7 @@ class Plan:
         if self.samples < 1:
             raise InvalidInputError(f"samples_per_task must be at least 1, got {self.samples}")
         if self.tasks is not None and len(set(self.tasks)) < len(self.tasks):
-            seen: set[str] = set()
-            twice = next(task for task in self.tasks if task in seen or seen.add(task))  # type: ignore[func-returns-value]
+            twice = Counter(self.tasks).most_common(1)[0][0]
             raise InvalidInputError(
                 f"task {twice!r} is named twice; use samples_per_task for several episodes of a task"
             )
@@ -61,7 +61,7 @@ class Plan:
     @property
     def total(self) -> int:
         """How many jobs there are."""
-        return self.episodes if self.tasks is None else len(self.tasks) * self.samples  # type: ignore[return-value]
+        return (self.episodes or 0) if self.tasks is None else len(self.tasks) * self.samples
 
     def jobs(self) -> Iterator[Job]:
         """The jobs, in order."""

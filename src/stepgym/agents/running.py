@@ -12,22 +12,27 @@ T = TypeVar("T")
 
 def run_sync(work: Coroutine[Any, Any, T]) -> T:
     """The result of `work`, in an event loop of its own; inside a running loop (a notebook) in a thread of its own."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
     results: list[T] = []
     errors: list[BaseException] = []
 
-    def target() -> None:
+    async def keep() -> None:
+        # Not returned: asyncio.run formats the finished task, result and all, when it restores the signal handler.
+        results.append(await work)
+
+    def in_thread() -> None:
         try:
-            results.append(asyncio.run(work))
+            asyncio.run(keep())
         except BaseException as error:
             errors.append(error)
 
-    thread = threading.Thread(target=target, name="stepgym-loop")
-    thread.start()
-    thread.join()
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(keep())
+    else:
+        thread = threading.Thread(target=in_thread, name="stepgym-loop")
+        thread.start()
+        thread.join()
     if errors:
         raise errors[0]
     return results[0]

@@ -61,10 +61,12 @@ def run_quickstart(folder: Path, settings: QuickstartSettings | None = None, *, 
         seeds=[settings.seed],
         notes=[NOTE],
     )
-    return _Quickstart(run, settings).run()
+    return Quickstart(run, settings).run()
 
 
-class _Quickstart:
+class Quickstart:
+    """The phases; each can be run alone, as the benchmark over seeds does."""
+
     def __init__(self, run: RunRecorder, settings: QuickstartSettings) -> None:
         self.record = run
         self.settings = settings
@@ -124,10 +126,10 @@ class _Quickstart:
         )
         return log
 
-    def reject(self, model: PreTrainedModel, log: EpisodeLog) -> PreTrainedModel:
-        """Rejection sampling: as many updates as OREO, on the successes of the same log."""
+    def reject(self, model: PreTrainedModel, log: EpisodeLog, *, updates: int | None = None) -> PreTrainedModel:
+        """Rejection sampling on the successes of the same log, by default with as many updates as OREO."""
         student = copy.deepcopy(model)
-        config = self.supervised(self.settings.updates, self.settings.rate)
+        config = self.supervised(updates or self.settings.updates, self.settings.rate)
         trainer = SupervisedTrainer(student, config, successes(log), processing_class=self.tokenizer)
         self.train(trainer, "rejection_sampling")
         return student

@@ -17,6 +17,8 @@ from stepgym.verifiers.verdict import Finding
 Recheck: TypeAlias = Callable[[Finding, str, Any], bool]
 
 _DIGITS = re.compile(r"[0-9]*\.?[0-9]+")
+# Signs between groups of three digits: 1,000 and, in LaTeX, 1{,}000, 1,\!000, 1\,000.
+_GROUPED = re.compile(r"\{,\}|,(?:\\!)?|\\,")
 # Exact values agree to far more digits than any tolerance in evidence.
 _CLOSE = Decimal("1e-40")
 
@@ -88,7 +90,7 @@ def _line(finding: Finding, response: str, reference: Any) -> bool:
     if finding.kind == "line-operation":
         return not re.search(rf"[0-9)]\s*[{re.escape(facts['operations'])}]", span)
     if finding.kind == "line-numbers":
-        return bool(values) and any(number not in facts["numbers"] for number in values) or _repeats(values, facts)
+        return (bool(values) and any(number not in facts["numbers"] for number in values)) or _repeats(values, facts)
     listed = re.findall(r"-?[0-9]+(?:/[0-9]+|\.[0-9]+)?", span.lower().partition("left")[2])
     return Counter(map(Fraction, listed)) != Counter(map(Fraction, facts["left"]))
 
@@ -129,7 +131,7 @@ def _whole_answer(finding: Finding, response: str, reference: Any) -> bool:
     if finding.severity != "proved":
         return not right_value
     used = Counter(_DIGITS.findall(max(left.split("="), key=len)))
-    return right_value and not used - numbers and (not facts["use_all"] or used == numbers)
+    return bool(right_value) and not used - numbers and (not facts["use_all"] or used == numbers)
 
 
 def _chain_line(finding: Finding, response: str, reference: Any) -> bool:
@@ -155,13 +157,13 @@ def _chain_operand(finding: Finding, response: str, reference: Any) -> bool:
 
 def _chain_answer(finding: Finding, response: str, reference: Any) -> bool:
     """The final answer of an arithmetic chain: the whole chain first, the modulus once at the end."""
-    value = reference["operands"][0]
+    value: int = reference["operands"][0]
     for sign, operand in zip(reference["operations"], reference["operands"][1:], strict=True):
         value = {"+": value + operand, "-": value - operand, "*": value * operand}[sign]
     modulus = reference.get("modulus")
     exact = value if modulus is None else value % modulus
     said = int(response[finding.start : finding.end])
-    return said == finding.evidence["claimed"] and (said == exact) == (finding.severity == "proved")
+    return bool(said == finding.evidence["claimed"]) and bool(said == exact) == (finding.severity == "proved")
 
 
 def _exact(finding: Finding, response: str, reference: Any) -> bool:
@@ -172,7 +174,7 @@ def _exact(finding: Finding, response: str, reference: Any) -> bool:
 
 def _quoted(expression: str, finding: Finding, response: str) -> bool:
     """Whether the numbers of an expression stand in the span; 100 may come from a percent sign."""
-    span = response[finding.start : finding.end].replace("{,}", "").replace(",", "")
+    span = _GROUPED.sub("", response[finding.start : finding.end])
     present = Counter(_DIGITS.findall(span))
     return all(number in present or number == "100" for number in _DIGITS.findall(expression))
 

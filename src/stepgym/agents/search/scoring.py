@@ -1,4 +1,4 @@
-"""Where V is read: at the positions it was trained at."""
+"""Where V of a completion is read."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from stepgym.errors import InvalidInputError
 
 
 class Scorer:
-    """V of completions.
+    """V of completions, read after their last token: the delimiter of a step, the end-of-turn token of an answer.
 
-    A value function is trained where the agent is about to write a token. After a step and its delimiter that is the
-    position of the last token. After an end-of-turn token the agent writes nothing: V was never trained there, so an
-    answer that ended itself is scored at the position before that token, after everything it says.
+    Reading one token earlier would give candidates that differ only in their last token equal scores. After a step the
+    agent goes on to write, so V was trained at such positions. After an end-of-turn token it writes nothing more: V
+    extrapolates there by one token. `after_end=False` reads finished answers before that token, after all they say;
+    on the quickstart's log both choose equally well.
 
     Args:
         value: The value function; None scores nothing.
         tokenizer: Knows which tokens are special.
-        after_end: Read V after the end-of-turn token all the same.
+        after_end: Whether V of a finished answer is read after its end-of-turn token, or before it.
     """
 
-    def __init__(self, value: ValueFunction | None, tokenizer: Any, *, after_end: bool = False) -> None:
+    def __init__(self, value: ValueFunction | None, tokenizer: Any, *, after_end: bool = True) -> None:
         self._value = value
         self._special = frozenset(() if tokenizer is None or after_end else tokenizer.all_special_ids)
         self.tokens = 0

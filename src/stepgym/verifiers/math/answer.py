@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from stepgym.errors import InvalidInputError
 from stepgym.verifiers.math.compare import compare
 from stepgym.verifiers.math.conventions import AnswerConventions
-from stepgym.verifiers.math.extract import Candidate, Extraction, extract
+from stepgym.verifiers.math.extract import Candidate, Extraction, extract, last_expressions
 from stepgym.verifiers.math.read import Reading, read
 from stepgym.verifiers.math.symbolic import prove, shared_pool
 from stepgym.verifiers.math.tree import Node
@@ -102,11 +102,14 @@ class MathAnswerVerifier:
     def _verify(self, response: str, reference: str, prover: Prover | None) -> Verdict:
         expected = _expected(reference, self.conventions)
         extraction = extract(response)
-        if not extraction.candidates:
+        if not extraction.candidates and extraction.window is None:
             return Verdict.wrong(Finding(0, len(response), "no-answer", "fatal", "the response holds no answer"))
         if self.conventions.strict and not extraction.marked:
             return Verdict.wrong(Finding(0, len(response), "no-answer", "fatal", "the response does not mark its answer"))
-        candidate, found = self._chosen(response, extraction, expected)
+        chosen = self._chosen(response, extraction, expected)
+        if chosen is None:
+            return Verdict.wrong(Finding(0, len(response), "no-answer", "fatal", "the response holds no answer"))
+        candidate, found = chosen
         boxes = extraction.boxes if candidate.mark == "box" else ()
         if len(boxes) > 1:
             several = self._several(response, boxes, expected, prover)
@@ -115,10 +118,10 @@ class MathAnswerVerifier:
         outcome = compare(found, expected, self.conventions, prover) if found.readings else None
         return _verdict(candidate, found, expected, outcome)
 
-    def _chosen(self, response: str, extraction: Extraction, expected: Reading) -> tuple[Candidate, Reading]:
+    def _chosen(self, response: str, extraction: Extraction, expected: Reading) -> tuple[Candidate, Reading] | None:
         """The first candidate that reads as the kind of answer that is expected, else the first that reads at all."""
         first: tuple[Candidate, Reading] | None = None
-        for candidate in extraction.candidates:
+        for candidate in _candidates(response, extraction):
             reading = self._read(response[candidate.start : candidate.end])
             if not reading.readings:
                 if candidate.mark == "whole" and not has_words(reading.text):
@@ -129,7 +132,6 @@ class MathAnswerVerifier:
                 return candidate, reading
             if first is None or not first[1].readings:
                 first = candidate, reading
-        assert first is not None
         return first
 
     def _read(self, text: str) -> Reading:
@@ -161,6 +163,12 @@ class MathAnswerVerifier:
         return Verdict.wrong(Finding(min(start, end), max(start, end), "several-answers", "refuted", message, evidence))
 
 
+def _candidates(text: str, extraction: Extraction) -> Iterator[Candidate]:
+    """The candidates, then, only if asked for more, the last expressions."""
+    yield from extraction.candidates
+    yield from last_expressions(text, extraction)
+
+
 def _together(readings: list[Reading]) -> Reading | None:
     if any(not r.readings for r in readings):
         return None
@@ -189,7 +197,7 @@ def _expected(reference: str, conventions: AnswerConventions) -> Reading:
         together = _together(distinct) if len(distinct) > 1 else None
         if together is not None:
             return together
-    for candidate in extraction.candidates:
+    for candidate in _candidates(reference, extraction):
         reading = read(reference[candidate.start : candidate.end], decimal_comma=conventions.decimal_comma)
         if reading.readings and not (
             candidate.mark == "whole" and reading.is_text and (len(reading.text) > 60 or is_sentence(reading.text))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from fractions import Fraction
+from typing import Any
 
 from stepgym.verifiers.math import region as regions
 from stepgym.verifiers.math.canonical import polynomial_form
 from stepgym.verifiers.math.conventions import AnswerConventions
-from stepgym.verifiers.math.evaluate import InexactError, UndefinedError, precise
+from stepgym.verifiers.math.evaluate import InexactError, UndefinedError, multiprecision, precise
 from stepgym.verifiers.math.read import Reading
 from stepgym.verifiers.math.tree import (
     EXPRESSION_OPS,
@@ -23,7 +24,7 @@ from stepgym.verifiers.math.tree import (
 )
 from stepgym.verifiers.math.units import measure
 from stepgym.verifiers.math.values import SAME, Outcome, Prover, same_value
-from stepgym.verifiers.math.vocabulary import LONE_UNITS
+from stepgym.verifiers.math.vocabulary import LONE_UNITS, UNITS
 from stepgym.verifiers.math.words import plain
 
 _OPAQUE = {"problem": "a sum, product, limit or integral is not evaluated"}
@@ -220,6 +221,8 @@ class _Comparison:
                     if known_a[1] != known_b[1]:
                         ratio = num(known_a[1] / known_b[1])
                         inner_a = Node("mul", (inner_a, ratio))
+                elif (known_a is None) != (known_b is None) and not _unit_words(unit_b if known_a else unit_a):
+                    return Outcome(False, "unit", {"left": unit_a, "right": unit_b})
                 elif self.conventions.units == "required" and plain(unit_a).rstrip("s") != plain(unit_b).rstrip("s"):
                     return Outcome(False, "unit", {"left": unit_a, "right": unit_b})
             for unit, other in ((unit_a, inner_b), (unit_b, inner_a)):
@@ -452,6 +455,11 @@ class _Comparison:
         return _different_kinds(a, b)
 
 
+def _unit_words(unit: str) -> bool:
+    """Whether a unit text has a unit of measurement in it, or leaves the unit open ("square units")."""
+    return any(w in UNITS or w.rstrip("s") in ("unit", "sq") for w in unit.lower().split())
+
+
 def _clocks(a: Node, b: Node) -> Outcome:
     """Times of day; a missing "a.m." or "p.m." is forgiven as a missing unit is."""
     times = []
@@ -552,11 +560,8 @@ def _is_decimal(node: Node) -> bool:
     return _decimal(node) is not None
 
 
-def _mp(value: Fraction) -> object:
-    import mpmath
-
-    with mpmath.workdps(60):
-        return mpmath.mpf(value.numerator) / value.denominator
+def _mp(value: Fraction) -> Any:
+    return multiprecision().mpf(value.numerator) / value.denominator
 
 
 def _ambiguous_log(node: Node) -> bool:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import cmath
 import hashlib
+import importlib
 import math
+import threading
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
@@ -458,12 +460,22 @@ _DOUBLES: dict[str, Callable[[complex], complex]] = {
 # Many digits ------------------------------------------------------------------------------------------------------
 
 
+_contexts = threading.local()
+
+
+def multiprecision(digits: int = DIGITS) -> Any:
+    """This thread's mpmath context with `digits` digits; it shares no state with other threads."""
+    context = getattr(_contexts, f"digits_{digits}", None)
+    if context is None:
+        context = importlib.import_module("mpmath").MPContext()
+        context.dps = digits
+        setattr(_contexts, f"digits_{digits}", context)
+    return context
+
+
 def precise(node: Node, point: Mapping[str, Fraction], *, real: bool, digits: int = DIGITS) -> Any:
     """The value to `digits` digits, an mpmath number."""
-    import mpmath
-
-    context = mpmath.MPContext()
-    context.dps = digits
+    context = multiprecision(digits)
     try:
         value = _precise(node, point, real, context)
     except (OverflowError, ValueError, ZeroDivisionError) as problem:

@@ -39,6 +39,7 @@ _ONE = r"[-−]?\s?[$€£]?\s?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:\s?/
 _NUMBER = re.compile(
     rf"(?<![^\s=:*\"'\[~≈])(?:{_ONE}|[-−]?\.\d+)(?:(?:\s?,\s?|\s?,?\s(?:or|and)\s){_ONE})*(?![\w({{^]*[({{^\\_+*/=])"
 )
+_BARE = re.compile(r"-?\d+(?:\.\d+)?")
 _DENIED = re.compile(r"(?:\bnot|n't|\bthan|\binstead of|\bexcept|≠|!=)\s*(?:\w+\s+)?$", re.IGNORECASE)
 _REMARK = re.compile(r"\s*I hope (?:it|this) is correct\.?[\s\S]*$", re.IGNORECASE)
 
@@ -65,11 +66,13 @@ class Extraction:
     Attributes:
         candidates: The places to read, best first.
         boxes: The outermost boxes that count, in order; more than one when the response boxes several values.
+        window: Where `last_expressions` may look when no candidate reads as an answer; None when it must not.
         marked: Whether the response marks its answer.
     """
 
     candidates: tuple[Candidate, ...]
     boxes: tuple[Candidate, ...] = ()
+    window: tuple[int, int] | None = None
 
     @property
     def marked(self) -> bool:
@@ -79,6 +82,8 @@ class Extraction:
 
 def extract(text: str) -> Extraction:
     """The candidates for the answer of a response."""
+    if len(text) < 40 and _BARE.fullmatch(text) is not None:
+        return Extraction((Candidate(0, len(text), "whole"),))
     begin, end = _answer_part(text)
     tagged = _tagged(text, begin, end)
     if tagged is not None:
@@ -103,12 +108,14 @@ def extract(text: str) -> Extraction:
     short = end - begin <= 400
     if short:
         found.append(_trimmed(text, begin, end, "whole"))
-    found += _last_expressions(text, window, end)
-    seen: list[Candidate] = []
-    for c in found:
-        if c.end > c.start and not any((c.start, c.end) == (s.start, s.end) for s in seen):
-            seen.append(c)
-    return Extraction(tuple(seen), tuple(boxes))
+    return Extraction(tuple(c for c in found if c.end > c.start), tuple(boxes), (window, end))
+
+
+def last_expressions(text: str, extraction: Extraction) -> list[Candidate]:
+    """The candidates of last resort: the last math segments, bold words and numbers, the later one first."""
+    if extraction.window is None:
+        return []
+    return [c for c in _last_expressions(text, *extraction.window) if c.end > c.start]
 
 
 def _tagged(text: str, begin: int, end: int) -> tuple[int, int] | None:

@@ -21,6 +21,7 @@ from stepgym.verifiers.math.tree import (
 from stepgym.verifiers.math.vocabulary import LONE_UNITS, MULTIPLIERS, UNIT_WORDS
 
 _END = Token("end", "")
+_PADDING = (_END,) * 8
 _OPENING = frozenset({"(", "[", "{", "\\{", "langle", "lfloor", "lceil"})
 _CLOSING = frozenset({")", "]", "}", "\\}", "rangle", "rfloor", "rceil"})
 _MATRICES = frozenset({"pmatrix", "bmatrix", "matrix", "vmatrix", "Bmatrix", "Vmatrix", "smallmatrix", "array"})
@@ -70,7 +71,7 @@ def read_number(text: str) -> Node:
 
 class _Parser:
     def __init__(self, tokens: list[Token]) -> None:
-        self.tokens = tokens
+        self.tokens = [*tokens, *_PADDING]
         self.position = 0
         self.depth = 0
         self.bars = 0
@@ -78,16 +79,16 @@ class _Parser:
     # Tokens ---------------------------------------------------------------------------------------------------------
 
     def peek(self, ahead: int = 0) -> Token:
-        position = self.position + ahead
-        return self.tokens[position] if position < len(self.tokens) else _END
+        return self.tokens[self.position + ahead]
 
     def take(self) -> Token:
-        token = self.peek()
-        self.position += 1
+        token = self.tokens[self.position]
+        if token.kind != "end":
+            self.position += 1
         return token
 
     def at(self, *values: str) -> bool:
-        token = self.peek()
+        token = self.tokens[self.position]
         return token.kind == "o" and token.value in values
 
     def expect(self, value: str) -> None:
@@ -205,6 +206,9 @@ class _Parser:
                     continue
             elif token.kind == "L" and token.value == "pmod":
                 node = self.modulus(node)
+                continue
+            elif token.kind == "k" and token.value == "in" and self.ends_with_inches():
+                self.tokens[self.position] = Token("w", "in")
                 continue
             elif token.kind == "w" or (token.kind == "s" and self.lone_unit(node)):
                 node = self.with_unit(node)
@@ -395,7 +399,7 @@ class _Parser:
             return Node("sym", (), name)
         if name in _FUNCTION_LETTERS:
             primes = 0
-            while self.peek(primes) == ("o", "'", False):
+            while primes < 4 and self.peek(primes) == ("o", "'", False):
                 primes += 1
             after = self.peek(primes)
             if after.kind == "o" and after.value == "(":
@@ -588,13 +592,18 @@ class _Parser:
         token = self.peek()
         if token.value not in LONE_UNITS or node.op not in ("num", "dec"):
             return False
-        rest = [t.value for t in self.tokens[self.position + 1 :]]
+        rest = [t.value for t in self.tokens[self.position + 1 :] if t.kind != "end"]
         return (token.spaced and not rest) or rest in (
             ["^", "2"],
             ["^", "3"],
             ["^", "{", "2", "}"],
             ["^", "{", "3", "}"],
         )
+
+    def ends_with_inches(self) -> bool:
+        """Whether this `in` is the unit: nothing, a power or a bracket follows."""
+        after = self.peek(1)
+        return after.kind == "end" or (after.kind == "o" and after.value in ("^", ".", ")", "}", ","))
 
     def with_unit(self, node: Node) -> Node:
         parts: list[str] = []
@@ -689,6 +698,8 @@ def _mixed(whole: Node, part: Node) -> Node:
 
 
 def _based(digits: str, base: int) -> Node:
+    if not digits.isalnum():
+        raise UnreadableError("a numeral with a base was expected")
     value = 0
     for digit in digits:
         d = int(digit, 36)

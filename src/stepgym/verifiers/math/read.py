@@ -20,6 +20,7 @@ _BASED = re.compile(
     r"(?:\\(?:text|mathrm|mbox)\s*)?[{(]?\s*(-?[0-9A-Z]{1,300}(?:\.[0-9A-Z]{1,300})?)\s*[})]?\s*_\s*\{?\s*(?:\\text\{)?(\d{1,2})\s*\}{0,2}"
 )
 _EDGE = " \t\r\n.,;:!?\"'“”"
+_PLAIN = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ()")
 _DELIMITERS = (
     ("$$", "$$"),
     ("$", "$"),
@@ -30,7 +31,6 @@ _DELIMITERS = (
     ("`", "`"),
     ("__", "__"),
 )
-_SPACING = ("\\,", "\\;", "\\!", "\\ ", "~", "\\quad")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,8 @@ class Reading:
 
 def stripped_span(text: str, start: int, end: int) -> tuple[int, int]:
     """The part of `text[start:end]` without spaces, punctuation and matching math delimiters at its edges."""
+    if start < end and text[start] in _PLAIN and text[end - 1] in _PLAIN:
+        return start, end
     while True:
         before = start, end
         while start < end and (text[start] in _EDGE and not _leading_point(text, start, end)):

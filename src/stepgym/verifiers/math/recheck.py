@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from stepgym.verifiers.math.evaluate import PRIME, InexactError, UndefinedError, exact, modular, precise
+from stepgym.verifiers.math.evaluate import PRIME, InexactError, UndefinedError, exact, modular, multiprecision, precise
 from stepgym.verifiers.math.read import Reading, read
 from stepgym.verifiers.math.tree import Node, TooLargeError, num, symbols, walk
 from stepgym.verifiers.math.units import measure
@@ -155,9 +155,8 @@ def _values(node: Node, point: dict[str, Fraction]) -> list[Any]:
         return [*_values(node.args[0], point), precise(node, point, real=False, digits=_DIGITS)]
     results = [precise(node, point, real=False, digits=_DIGITS)]
     if any(n.op == "fn" and n.value == "log" and len(n.args) == 1 for n in walk(node)):
-        import mpmath
-
-        results.append(results[0] * mpmath.log(10))
+        mp = multiprecision(_DIGITS)
+        results.append(results[0] * mp.log(10))
     return results
 
 

@@ -6,6 +6,7 @@ from stepgym.verifiers.math import region as regions
 from stepgym.verifiers.math.canonical import polynomial_form
 from stepgym.verifiers.math.evaluate import InexactError, UndefinedError
 from stepgym.verifiers.math.tree import (
+    EXPRESSION_OPS,
     INFINITY,
     REALS,
     ZERO,
@@ -16,6 +17,7 @@ from stepgym.verifiers.math.tree import (
     is_expression,
     num,
     symbols,
+    walk,
 )
 
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!="}
@@ -28,11 +30,14 @@ def shaped(node: Node) -> Node:
     Besides the operators of `Node` it holds: assign (name, value), equation (left, right), inequality (left, right;
     "<" or "<="), region, system of assignments, all (conditions that hold together).
     """
-    if contains(node, "pm") or contains(node, "mp"):
+    if not node.args:
+        return _shape(node)
+    ops = {n.op for n in walk(node)}
+    if "pm" in ops or "mp" in ops:
         variants = _signs(node)
         if len(variants) > 1:
             node = _spread(node, variants)
-    return _shape(node)
+    return _shape(node) if ops - EXPRESSION_OPS else node
 
 
 def _shape(node: Node) -> Node:
@@ -78,16 +83,10 @@ def _value_of(node: Node) -> Node:
 def _signs(node: Node) -> list[Node]:
     """The answers an expression with plus-minus stands for; `\\mp` follows the sign of `\\pm`."""
     correlated = contains(node, "mp")
-    count = 1 if correlated else min(3, sum(1 for n in _nodes(node) if n.op == "pm"))
+    count = 1 if correlated else min(3, sum(1 for n in walk(node) if n.op == "pm"))
     if node.op == "list":
         return [node]
     return [_signed(node, [bool(k >> j & 1) for j in range(count)] * 64, [0]) for k in range(2**count)]
-
-
-def _nodes(node: Node) -> list[Node]:
-    from stepgym.verifiers.math.tree import walk
-
-    return list(walk(node))
 
 
 def _signed(node: Node, minus: list[bool], used: list[int]) -> Node:

@@ -16,6 +16,7 @@ from stepgym.verifiers.math.evaluate import (
     approximate,
     exact,
     modular,
+    multiprecision,
     points,
     precise,
 )
@@ -40,6 +41,7 @@ class Outcome:
 
 
 SAME = Outcome(True, "exact")
+_TOTAL = frozenset({"num", "dec", "sym", "add", "mul", "neg", "based"})  # defined everywhere
 _AGREEMENT = 45  # decimal places of relative agreement that count as numerically equal, of 60 computed
 
 
@@ -54,6 +56,8 @@ def same_value(left: Node, right: Node, *, prover: Prover | None = None) -> Outc
     a, b = exact_number(left), exact_number(right)
     if a is not None and b is not None:
         return SAME if a == b else Outcome(False, "exact", {"left": _shown(a), "right": _shown(b)})
+    if left == right and all(n.op in _TOTAL for n in walk(left)):
+        return SAME
     try:
         infinite = _infinite(left), _infinite(right)
         if any(infinite):
@@ -61,11 +65,14 @@ def same_value(left: Node, right: Node, *, prover: Prover | None = None) -> Outc
         refuted = _refuted_exactly(left, right)
         if refuted is not None:
             return refuted
-        refuted = _refuted_numerically(left, right)
+        refuted = _refuted_roughly(left, right)
         if refuted is not None:
             return refuted
         if proved_equal(left, right):
             return Outcome(True, "canonical")
+        refuted = _refuted_precisely(left, right)
+        if refuted is not None:
+            return refuted
         return _settled(left, right, prover)
     except UndefinedError as problem:
         return Outcome(False, "undefined", {"problem": str(problem)})
@@ -147,75 +154,64 @@ def _refuted_modularly(left: Node, right: Node, names: list[str]) -> Outcome | N
     return Outcome(True, "modular", {"points": tried, "modulus": str(PRIME)})
 
 
-def _refuted_numerically(left: Node, right: Node) -> Outcome | None:
+def _is_real(left: Node, right: Node, names: set[str]) -> bool:
+    return bool(names) and not any(n.op == "const" and n.value == "i" for t in (left, right) for n in walk(t))
+
+
+def _refuted_roughly(left: Node, right: Node) -> Outcome | None:
+    """A point where doubles show a difference far beyond their error bounds, else None."""
     names = symbols(left) | symbols(right)
-    real = bool(names) and not any(n.op == "const" and n.value == "i" for t in (left, right) for n in walk(t))
+    real = _is_real(left, right, names)
     defined = 0
-    undefined: UndefinedError | None = None
     for point in points(left, right, 7 if names else 1):
         floats = {k: float(v) for k, v in point.items()}
         try:
             a, ea = approximate(left, floats, real=real)
             b, eb = approximate(right, floats, real=real)
-        except UndefinedError as problem:
-            undefined = problem
+        except (UndefinedError, InexactError, OverflowError):
             continue
-        except (InexactError, OverflowError):
-            defined += 1
-            if not _close_precisely(left, right, point, real):
-                return _differing(left, right, point, real)
-            continue
-        defined += 1
         scale = max(abs(a), abs(b))
         if abs(a - b) > 1_000 * (ea + eb) + 1e-11 * scale:
-            where = {k: str(v) for k, v in point.items()}
             values = {"left": _complex(a), "right": _complex(b)}
-            return Outcome(False, "point" if where else "value", {"point": where, **values} if where else values)
-        if not _close_precisely(left, right, point, real):
-            return _differing(left, right, point, real)
+            where = {k: str(v) for k, v in point.items()}
+            return Outcome(False, "point", {"point": where, **values}) if where else Outcome(False, "value", values)
+        defined += 1
         if defined == 3:
-            return None
-    if not defined:
-        if undefined is not None and not names:
-            return _overflowing(left, right)
-        raise undefined or UndefinedError("no point where both are defined was found")
+            break
     return None
 
 
-def _overflowing(left: Node, right: Node) -> Outcome | None:
-    """Constants that doubles cannot hold: in many digits, whose exponents have no bound."""
-    return None if _close_precisely(left, right, {}, False) else _differing(left, right, {}, False)
+def _refuted_precisely(left: Node, right: Node) -> Outcome | None:
+    """A point where many digits show a difference, else None.
 
-
-def _close_precisely(left: Node, right: Node, point: dict[str, Fraction], real: bool) -> bool:
-    try:
-        a, b = precise(left, point, real=real), precise(right, point, real=real)
-    except InexactError:
-        return True  # Nothing is refuted by what cannot be computed.
-    except UndefinedError:
-        if point:
-            return True
-        raise
-    difference = abs(a - b)
-    return bool(difference <= max(abs(a), abs(b)) * _tenth(_AGREEMENT)) or bool(
-        difference <= _tenth(_AGREEMENT) and max(abs(a), abs(b)) <= _tenth(_AGREEMENT - 5)
-    )
-
-
-def _tenth(places: int) -> Any:
-    import mpmath
-
-    return mpmath.mpf(10) ** -places
-
-
-def _differing(left: Node, right: Node, point: dict[str, Fraction], real: bool) -> Outcome:
-    import mpmath
-
-    a, b = precise(left, point, real=real), precise(right, point, real=real)
-    evidence: dict[str, Any] = {"left": mpmath.nstr(a, 40), "right": mpmath.nstr(b, 40)}
-    if point:
-        evidence = {"point": {k: str(v) for k, v in point.items()}, **evidence}
-    return Outcome(False, "point" if point else "value", evidence)
+    Raises:
+        UndefinedError: No point was found where both are defined.
+        InexactError: One of them cannot be computed.
+    """
+    names = symbols(left) | symbols(right)
+    real = _is_real(left, right, names)
+    undefined: UndefinedError | None = None
+    defined = 0
+    mp = multiprecision()
+    for point in points(left, right, 7 if names else 1):
+        try:
+            a, b = precise(left, point, real=real), precise(right, point, real=real)
+        except UndefinedError as problem:
+            undefined = problem
+            continue
+        difference, scale = abs(a - b), max(abs(a), abs(b))
+        tiny = mp.mpf(10) ** -_AGREEMENT
+        if difference > scale * tiny and not (difference <= tiny and scale <= 10**5 * tiny):
+            evidence: dict[str, Any] = {"left": mp.nstr(a, 40), "right": mp.nstr(b, 40)}
+            if point:
+                return Outcome(False, "point", {"point": {k: str(v) for k, v in point.items()}, **evidence})
+            return Outcome(False, "value", evidence)
+        defined += 1
+        if defined == 3:
+            break
+    if not defined:
+        raise undefined or UndefinedError("no point where both are defined was found")
+    return None
 
 
 def _complex(value: complex) -> str:
@@ -230,9 +226,4 @@ def _settled(left: Node, right: Node, prover: Prover | None) -> Outcome:
         answer = prover(left, right)
         if answer is not None:
             return Outcome(answer, "symbolic", {"tool": "sympy"})
-    try:
-        for point in points(left, right, 4):
-            precise(left, point, real=False), precise(right, point, real=False)
-    except (InexactError, UndefinedError, TooLargeError):
-        return Outcome(None, "unproved", {"problem": "values agree, and nothing proves them equal"})
     return Outcome(True, "numeric", {"digits": _AGREEMENT})

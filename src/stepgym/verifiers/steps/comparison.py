@@ -13,6 +13,7 @@ Outcome: TypeAlias = Literal["exact", "rounded", "unclear", "wrong"]
 
 # What floating-point calculators print: 10/3=3.3333333333333335.
 _FLOAT_NOISE = Fraction(1, 10**9)
+_FLOAT_DECIMALS = 6
 # "about" allows this share.
 _ABOUT = Fraction(1, 20)
 
@@ -87,15 +88,21 @@ def _compare(left: Node, right: Node, percent: Percent, relation: str) -> Compar
         return None
     if a == b:
         return Comparison("exact", a, b, Fraction(0), percent)
-    tolerance = max(_last_digit(left, percent), _last_digit(right, percent), abs(a) * _FLOAT_NOISE)
+    noise = abs(a) * _FLOAT_NOISE if _is_float(left) or _is_float(right) else Fraction(0)
+    tolerance = max(_last_digit(left, percent), _last_digit(right, percent), noise)
     if relation == "≈":
         tolerance = max(tolerance, abs(a) * _ABOUT)
     # Rounded to the nearest, or cut off towards zero where the digits would go on: 10/3 = 3.34 and 0.75 = 0.7 are not.
     cut_off = abs(b) < abs(a) and not _is_short(a)
-    limit = tolerance if cut_off or relation == "≈" else max(tolerance / 2, abs(a) * _FLOAT_NOISE)
+    limit = tolerance if cut_off or relation == "≈" else max(tolerance / 2, noise)
     if abs(a - b) < tolerance and abs(a - b) <= limit:
         return Comparison("rounded", a, b, tolerance, percent)
     return Comparison("wrong", a, b, tolerance, percent)
+
+
+def _is_float(node: Node) -> bool:
+    """Whether a side is what a floating-point calculator prints."""
+    return node.token is not None and node.token.decimals >= _FLOAT_DECIMALS
 
 
 def _is_short(value: Fraction) -> bool:
@@ -125,7 +132,8 @@ def _innocent_reading(left: Node, right: Node, wrong: Comparison, wording: Wordi
     added = any(operator in "+-" for operator in left.operators())
     if added and mixes_units(wording.left):
         return "the left side mixes units"
-    if is_conversion(wrong.left, wrong.right) and mixes_units(wording.whole):
+    restated = left.token is not None and right.token is not None
+    if (restated or is_conversion(wrong.left, wrong.right)) and mixes_units(wording.whole):
         return "the sides may be in different units"
     if wording.scaled and is_scale(wrong.left, wrong.right):
         return "a word beside a number changes its value"

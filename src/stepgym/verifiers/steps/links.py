@@ -28,8 +28,8 @@ class Link:
 
     @property
     def is_claim(self) -> bool:
-        """Whether something is calculated and both sides are read in full; `x + 3 = 5` is no claim."""
-        return not (self.left.hooked or self.right.hooked or (self.left.is_number and self.right.is_number))
+        """Whether both sides are read in full; `x + 3 = 5` is no claim."""
+        return not (self.left.hooked or self.right.hooked)
 
     @property
     def is_scaled(self) -> bool:

@@ -80,6 +80,7 @@ def parse_expression(tokens: Sequence[Token], index: int, *, formal: bool = Fals
     following = tokens[stop] if stop < len(tokens) else None
     dangling = following is not None and (
         following.kind in ("variable", "frac")
+        or following.text == "!"
         or (following.kind == "open" and not _is_remark(tokens, stop))
         or (following.kind == "operator" and not following.spelled and not _reads_as_text(tokens, stop))
     )
@@ -117,8 +118,10 @@ def _hangs_behind(tokens: Sequence[Token], index: int) -> bool:
     if first.kind == "operator":
         # A sign is the expression's own only behind something that cannot be its left side.
         return before.kind != "equals" and before.text not in _SEPARATORS
-    if before.kind in ("word", "close") and adjacent:
+    if before.kind in ("word", "close") and (adjacent or (before.kind == "close" and first.kind == "open")):
         return True
+    if before.text == "\n":
+        return beyond is not None and beyond.kind == "operator" and not beyond.spelled
     unreadable = before.kind == "break" and before.text[:1].isdigit()
     return unreadable or before.kind in ("operator", "variable", "frac", "number")
 

@@ -69,6 +69,10 @@ def _apply(values: list[Decimal], signs: list[str], context: Context) -> None:
         floor = context.divide(left, right)
         values.append(floor.to_integral_value(rounding="ROUND_FLOOR", context=context))
         return
+    if sign == "^":
+        # 3*(5/3) is not quite 5 in decimals; a negative base needs it whole.
+        whole = right.to_integral_value(context=context)
+        right = whole if abs(right - whole) < Decimal("1e-40") else right
     operation = {
         "+": context.add,
         "-": context.subtract,

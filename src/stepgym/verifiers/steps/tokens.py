@@ -126,8 +126,10 @@ def _token(kind: str, piece: str, start: int, end: int, previous: Token | None) 
         return Token("variable", piece, start, end)
     if kind == "word":
         adjacent = previous is not None and previous.kind in ("number", "close") and previous.end == start
-        product = adjacent and len(piece) <= 3 and piece.lower() not in _SHORT_UNITS
-        if product or (len(piece) == 1 and piece not in _LETTER_WORDS):
+        behind_brace = previous is not None and previous.text == "}"
+        product = (adjacent or behind_brace) and len(piece) <= 3 and piece.lower() not in _SHORT_UNITS
+        indexed = any(c == "_" or c.isdigit() for c in piece)
+        if product or indexed or (len(piece) == 1 and piece not in _LETTER_WORDS):
             return Token("variable", piece, start, end)
         return Token("word", piece, start, end)
     # "odd" too: a time, a ratio, digits grouped by spaces, a list without spaces.

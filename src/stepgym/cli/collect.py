@@ -1,0 +1,79 @@
+"""`stepgym collect`: episodes of a policy, written as they finish."""
+
+from __future__ import annotations
+
+from stepgym.agents.log import EpisodeLog
+from stepgym.agents.rollout import CollectionInterrupted, collect
+from stepgym.cli import interrupts
+from stepgym.cli.parser import Arguments, Parser
+from stepgym.cli.playing import (
+    add_amount,
+    add_environment,
+    add_prompt,
+    add_sampling,
+    amount_of,
+    check_environment,
+    policy_prompt,
+    prompt_settings,
+    sampling_of,
+)
+from stepgym.cli.policies import POLICY_HELP, PolicySource, add_device
+from stepgym.cli.run_folder import open_run
+from stepgym.cli.terminal import remark, say
+
+EXAMPLE = "stepgym collect stepgym/ArithmeticChain-v0 --policy runs/quickstart/oreo --episodes 200 --out runs/log"
+
+
+def configure(parser: Parser) -> None:
+    """The options."""
+    add_environment(parser)
+    parser.add_argument("--policy", metavar="POLICY", help=POLICY_HELP)
+    parser.needs("policy", "--policy POLICY, who plays")
+    parser.add_argument("--choice", action="append", metavar="TEXT", help="an answer of the random policy; repeat it")
+    add_amount(parser, samples="episodes of each task, in a row")
+    parser.output()
+    add_device(parser)
+    add_sampling(parser)
+    add_prompt(parser)
+
+
+def run(args: Arguments) -> None:
+    """Play and write."""
+    amount, sampling = amount_of(args), sampling_of(args)
+    answers = check_environment(args)
+    policy = PolicySource(args.device, args.choice or answers).load(args.policy)
+    prompt = policy_prompt(args, policy, args.policy)
+    settings = args.parser.settings(args, **sampling.to_dict(), **prompt_settings(prompt))
+    record = open_run(
+        args,
+        kind="collect",
+        title=f"episodes of {args.env} by {args.policy}",
+        settings=settings,
+        seeds=[args.seed],
+        inputs=[args.policy, args.tasks],
+    )
+    try:
+        with record.phase("play"), EpisodeLog(args.out, mode="a") as log:
+            done = collect(
+                args.env,
+                policy,
+                samples_per_task=args.samples,
+                out=log,
+                sampling=sampling,
+                prompt=prompt,
+                env_kwargs=args.env_arg,
+                seed=args.seed,
+                concurrency=args.concurrency,
+                **amount,
+            )
+    except CollectionInterrupted as stopped:
+        summary = stopped.summary
+        kept = f"{summary.finished + summary.skipped} episodes are kept in {args.out}, {summary.missing} are missing."
+        raise interrupts.Interrupted(kept, interrupts.resume_command()) from None
+    except KeyboardInterrupt:
+        raise interrupts.Interrupted(
+            f"all finished episodes are kept in {args.out}.", interrupts.resume_command()
+        ) from None
+    record.note(f"{done}.")
+    remark(f"{done}")
+    say(args.out)

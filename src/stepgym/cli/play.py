@@ -1,0 +1,147 @@
+"""`stepgym play`: an environment in the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import gymnasium
+
+from stepgym.agents.agent import Agent
+from stepgym.cli.parser import Arguments, Parser
+from stepgym.cli.playing import add_environment, add_prompt, add_sampling, policy_prompt, sampling_of
+from stepgym.cli.policies import POLICY_HELP, PolicySource, add_device
+from stepgym.cli.terminal import say
+from stepgym.errors import InvalidInputError
+from stepgym.verifiers import Verdict
+
+EXAMPLE = """
+stepgym play stepgym/ArithmeticChain-v0 --policy expert
+stepgym play stepgym/ArithmeticChain-v0 --env-arg operands=3 --task chain/7/3+4+1
+"""
+
+Act = Callable[[str], Awaitable[str]]
+
+
+def configure(parser: Parser) -> None:
+    """The options."""
+    add_environment(parser)
+    parser.add_argument(
+        "--policy",
+        default="human",
+        help=f"human (default), expert (the environment's own solution), or {POLICY_HELP}",
+    )
+    parser.add_argument("--task", metavar="ID", help="the task to play (default: one drawn with --seed)")
+    parser.add_argument("--seed", type=int, default=0, help="draws the task (default: 0)")
+    parser.add_argument("--episodes", type=int, default=1, help="how many episodes (default: 1)")
+    add_device(parser)
+    add_sampling(parser)
+    add_prompt(parser)
+
+
+def run(args: Arguments) -> None:
+    """Play episodes one after the other."""
+    from stepgym.envs import make
+
+    env = make(args.env, **(args.env_arg or {}))
+    try:
+        env.action_space.seed(args.seed)
+        asyncio.run(_play(env, args))
+    except EOFError:
+        say("\nThe input has ended.")
+    finally:
+        env.close()
+
+
+async def _play(env: gymnasium.Env[Any, Any], args: Arguments) -> None:
+    solved = 0.0
+    options = None if args.task is None else {"task": args.task}
+    player = _players(env, args)
+    for number in range(args.episodes):
+        observation, info = env.reset(seed=args.seed + number, options=options)
+        instructions = str(getattr(env.unwrapped, "instructions", "") or "")
+        if instructions and number == 0:
+            say(f"{instructions}\n")
+        say(f"[{info.get('task', 'a task')}]")
+        act = player(instructions)
+        total, over = 0.0, False
+        while not over:
+            say(f"{observation}")
+            action = await act(observation)
+            observation, reward, terminated, truncated, info = env.step(action)
+            total, over = total + float(reward), terminated or truncated
+            verdict = info.get("verdict")
+            if isinstance(verdict, Verdict):
+                say(verdict.explain(action))
+        if observation:
+            say(f"{observation}")
+        say(f"reward {total:g}{' (step limit)' if truncated else ''}\n")
+        solved += total > 0
+    if args.episodes > 1:
+        say(f"{solved:g} of {args.episodes} solved")
+
+
+def _players(env: gymnasium.Env[Any, Any], args: Arguments) -> Callable[[str], Act]:
+    """What makes the player of one episode, from the environment's instructions."""
+    if args.policy == "human":
+        return lambda _: _ask
+    if args.policy == "expert":
+        return lambda _: _shown(_Expert(env))
+    choices = [env.action_space.sample() for _ in range(64)]
+    policy = PolicySource(args.device, choices).load(args.policy)
+    agent = Agent(policy, policy_prompt(args, policy, args.policy), sampling_of(args))
+
+    def player(instructions: str) -> Act:
+        conversation = agent.start(instructions=instructions, seed=args.seed)
+
+        async def act(observation: str) -> str:
+            return (await agent.act(conversation, observation)).text
+
+        return _shown(act)
+
+    return player
+
+
+def _shown(act: Act) -> Act:
+    async def shown(observation: str) -> str:
+        action = await act(observation)
+        say("\n".join(f"> {line}" for line in action.split("\n")))
+        return action
+
+    return shown
+
+
+async def _ask(observation: str) -> str:
+    """What the person writes; a backslash at the end of a line goes on with the next."""
+    lines = []
+    while True:
+        sys.stdout.write("> ")
+        sys.stdout.flush()
+        line = sys.stdin.readline()
+        if not line:
+            raise EOFError
+        line = line.rstrip("\r\n")
+        lines.append(line.removesuffix("\\"))
+        if not line.endswith("\\"):
+            return "\n".join(lines)
+
+
+class _Expert:
+    """Knows the solution: `expert_action()` of the environment, the worked chain, or the task's "solution"."""
+
+    def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
+        self.env = env.unwrapped
+
+    async def __call__(self, observation: str) -> str:
+        from stepgym.envs import ArithmeticChainEnv, TaskEnv, worked_solution
+
+        if hasattr(self.env, "expert_action"):
+            return str(self.env.expert_action())
+        if isinstance(self.env, ArithmeticChainEnv):
+            return worked_solution(self.env.task)
+        solution = self.env.task.meta.get("solution") if isinstance(self.env, TaskEnv) else None
+        if not isinstance(solution, str):
+            raise InvalidInputError("this environment brings no expert: play it yourself, or give --policy DIR")
+        return solution
