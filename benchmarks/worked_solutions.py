@@ -88,7 +88,7 @@ def worked_solutions(count: int, seed: int = 0) -> list[Solution]:
         right = k % 2 == 0
         if not right and k % 10 == 1:
             family, ending = "hedged", rng.choice(HEDGES)
-            ending = ending.replace("@", answer).replace("#", other)
+            ending = ending.replace("####", "\0").replace("@", answer).replace("#", other).replace("\0", "####")
         else:
             family = families[k // 2 % len(families)]
             ending = rng.choice(ENDINGS[family]).replace("####", "\0")
@@ -107,7 +107,7 @@ def _sources() -> Iterator[tuple[str, str]]:
         for line in lines:
             row = json.loads(line)
             solution = row["solution"]
-            if solution.count("\\boxed") != 1 or not row["answer"].strip() or "\\text" in row["answer"]:
+            if solution.count("\\boxed") != 1 or not row["answer"].strip() or re.search(r"\\text|\\\$", row["answer"]):
                 continue
             yield _without_last_sentence(solution[: solution.index("\\boxed")]), row["answer"]
     with gzip.open(SHARED / "data/math/gsm8k_test.jsonl.gz", "rt", encoding="utf-8") as lines:

@@ -177,7 +177,9 @@ def generate_batch(policy: Policy, requests: Sequence[Request]) -> list[list[Com
     async def gather() -> list[list[Completion]]:
         return list(await asyncio.gather(*(policy.generate(request) for request in requests)))
 
-    return asyncio.run(gather())
+    from stepgym.agents.running import run_sync
+
+    return run_sync(gather())
 
 
 def _listed(values: Sequence[Any] | None) -> list[Any] | None:

@@ -65,7 +65,7 @@ async def _play(env: gymnasium.Env[Any, Any], args: Arguments) -> None:
         if instructions and number == 0:
             say(f"{instructions}\n")
         say(f"[{info.get('task', 'a task')}]")
-        act = player(instructions)
+        act = player(instructions, args.seed + number)
         total, over = 0.0, False
         while not over:
             say(f"{observation}")
@@ -83,18 +83,18 @@ async def _play(env: gymnasium.Env[Any, Any], args: Arguments) -> None:
         say(f"{solved:g} of {args.episodes} solved")
 
 
-def _players(env: gymnasium.Env[Any, Any], args: Arguments) -> Callable[[str], Act]:
-    """What makes the player of one episode, from the environment's instructions."""
+def _players(env: gymnasium.Env[Any, Any], args: Arguments) -> Callable[[str, int], Act]:
+    """What makes the player of one episode, from the environment's instructions and a seed."""
     if args.policy == "human":
-        return lambda _: _ask
+        return lambda *_: _ask
     if args.policy == "expert":
-        return lambda _: _shown(_Expert(env))
+        return lambda *_: _shown(_Expert(env))
     choices = [env.action_space.sample() for _ in range(64)]
     policy = PolicySource(args.device, choices).load(args.policy)
     agent = Agent(policy, policy_prompt(args, policy, args.policy), sampling_of(args))
 
-    def player(instructions: str) -> Act:
-        conversation = agent.start(instructions=instructions, seed=args.seed)
+    def player(instructions: str, seed: int) -> Act:
+        conversation = agent.start(instructions=instructions, seed=seed)
 
         async def act(observation: str) -> str:
             return (await agent.act(conversation, observation)).text

@@ -47,7 +47,7 @@ class PolicySource:
             return HumanPolicy()
         if head in registry.names():
             return _made(registry.get(head), rest if colon else None, name)
-        if "/" in name and not name.startswith((".", "/", "~")):
+        if is_hub_name(name):
             return self._transformers(name, name)
         raise unknown_name("policy or folder", name, [*registry.names(), *_neighbours(name)])
 
@@ -96,6 +96,12 @@ def training_settings(folder: str | Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) and found.get("command") == "train" else {}
+
+
+def is_hub_name(name: str) -> bool:
+    """Whether `name` looks like owner/model and not like a path whose beginning exists here."""
+    owner, slash, model = name.partition("/")
+    return bool(slash and owner and model) and "/" not in model and owner[0] not in "./~" and not Path(owner).exists()
 
 
 def best_device() -> str | None:

@@ -41,7 +41,8 @@ def open_run(
         raise InvalidInputError("--resume goes on with what is in the folder, --overwrite removes it: give one of them")
     if args.overwrite:
         _keep(inputs, folder)
-    _claim(folder, overwrite=args.overwrite, resume=resume)
+    refuse_full(args)
+    claim_folder(folder, overwrite=args.overwrite, resume=resume)
     before = _earlier(folder) if resume else {}
     run = RunRecorder(
         folder,
@@ -57,18 +58,19 @@ def open_run(
     return run
 
 
+def refuse_full(args: Arguments) -> None:
+    """Refuse a folder that holds something, before anything slow begins."""
+    folder = Path(args.out)
+    if args.overwrite or getattr(args, "resume", False) or not folder.is_dir() or not any(folder.iterdir()):
+        return
+    go_on = "--resume to go on with it, " if hasattr(args, "resume") else ""
+    raise InvalidInputError(f"{folder} is not empty: give another --out, {go_on}or --overwrite to replace the run in it")
+
+
 def add_note(run: RunRecorder, text: str) -> None:
     """A remark for the report, once."""
     if text not in run.notes:
         run.note(text)
-
-
-def _claim(folder: Path, *, overwrite: bool, resume: bool) -> None:
-    try:
-        claim_folder(folder, overwrite=overwrite, resume=resume)
-    except InvalidInputError as error:
-        hint = " --resume goes on with it." if "--overwrite" in str(error) and resume is False else ""
-        raise InvalidInputError(f"{error}{hint}") from None
 
 
 def _keep(inputs: Iterable[str | Path | None], folder: Path) -> None:

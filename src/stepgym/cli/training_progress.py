@@ -10,6 +10,7 @@ import sys
 import time
 from typing import Any
 
+from stepgym.cli.interrupts import Stop
 from stepgym.cli.terminal import remark
 
 
@@ -58,3 +59,15 @@ def show_training() -> None:
 
 def _name(args: Any) -> str:
     return {"OREOConfig": "OREO", "SupervisedConfig": "supervised training"}.get(type(args).__name__, "training")
+
+
+def save_on_request(stop: Stop) -> Any:
+    """A trainer callback that writes a checkpoint and ends training after the update in which `stop` was asked for."""
+    from transformers import TrainerCallback
+
+    class SaveOnRequest(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if stop.asked:
+                control.should_save = control.should_training_stop = True
+
+    return SaveOnRequest()

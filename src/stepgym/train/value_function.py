@@ -15,8 +15,9 @@ from stepgym.train.models import ValueModel
 class TransformersValueFunction:
     """V of partial episodes, batched over the calls that wait.
 
-    V is read after the last token: for a candidate step that includes its delimiter or end of turn. This is the kind of
-    position V was trained at; one token earlier, candidates that differ only in their last token would look the same.
+    V is read after the last given token. For a step that includes its delimiter: the next token is an action, so V was
+    trained at such positions, and one token earlier candidates that differ only in their last token would look the
+    same. After the end-of-turn token of a finished answer no action follows, and V extrapolates by one token.
 
     Args:
         model: The trained value model, used in evaluation mode and without gradients.

@@ -19,7 +19,7 @@ from stepgym.verifiers.steps.tokens import tokenize
 from stepgym.verifiers.verdict import Finding, Verdict
 
 _MAX_CHARACTERS = 20_000
-_MARKER = re.compile(r"\\boxed\{|<answer>|\banswer(?:[ \t]+is)?[ \t]*[:=]?", re.IGNORECASE)
+_MARKER = re.compile(r"\\boxed\{|<answer>|(?<!/)\banswer(?:[ \t]+is)?[ \t]*[:=]?", re.IGNORECASE)
 _EXPRESSION_LINE = re.compile(r"^[^\n]*[0-9)][ \t]*[-+*/x×÷−][^\n]*$", re.MULTILINE)
 
 

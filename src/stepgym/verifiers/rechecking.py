@@ -54,8 +54,7 @@ def _calculation(finding: Finding, response: str, reference: Any) -> bool:
     slack = _CLOSE * max(Decimal(1), abs(left))
     if finding.severity == "proved":
         return distance <= tolerance + slack
-    # What is refuted is neither a cut-off (within one last digit) nor a rounding (within half of one).
-    return distance > slack and (distance >= tolerance or (abs(right) >= abs(left) and distance * 2 > tolerance))
+    return distance > slack and distance >= tolerance - slack
 
 
 def _copied(finding: Finding, response: str, reference: Any) -> bool:
@@ -126,11 +125,12 @@ def _whole_answer(finding: Finding, response: str, reference: Any) -> bool:
     for latex, sign in (("\\times", "*"), ("\\cdot", "*"), ("\\div", "/"), ("\\left", ""), ("\\right", "")):
         left = left.replace(latex, sign)
     left = left.translate(str.maketrans("x×·÷−[]{}", "***/-()()")).replace("$", "")
+    left = re.sub(r"(?<=[0-9)])\s*(?=\()|(?<=\))\s*(?=[0-9])", "*", left)
     values = [reckon(side) for side in left.split("=")]
     right_value = all(value is not None and abs(value - target) < _CLOSE for value in values)
     if finding.severity != "proved":
         return not right_value
-    used = Counter(_DIGITS.findall(max(left.split("="), key=len)))
+    used = Counter(_DIGITS.findall(max(left.split("="), key=lambda side: len(_DIGITS.findall(side)))))
     return bool(right_value) and not used - numbers and (not facts["use_all"] or used == numbers)
 
 

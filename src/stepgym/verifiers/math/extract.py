@@ -40,6 +40,7 @@ _NUMBER = re.compile(
     rf"(?<![^\s=:*\"'\[~≈])(?:{_ONE}|[-−]?\.\d+)(?:(?:\s?,\s?|\s?,?\s(?:or|and)\s){_ONE})*(?![\w({{^]*[({{^\\_+*/=])"
 )
 _BARE = re.compile(r"-?\d+(?:\.\d+)?")
+_PROSE = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}\s+[A-Za-z]{2,}\b(?![^{}]*\})")
 _DENIED = re.compile(r"(?:\bnot|n't|\bthan|\binstead of|\bexcept|≠|!=)\s*(?:\w+\s+)?$", re.IGNORECASE)
 _REMARK = re.compile(r"\s*I hope (?:it|this) is correct\.?[\s\S]*$", re.IGNORECASE)
 
@@ -270,15 +271,27 @@ def _last_number(text: str, begin: int, end: int) -> re.Match[str] | None:
 
 
 def _last_expressions(text: str, begin: int, end: int) -> list[Candidate]:
-    """The last math segments and the last number, the later one first."""
-    segments = [m for m in _SEGMENT.finditer(text, begin, end)][-2:]
+    """The last math segments, bold words and the last number, the later one first."""
+    segments = [m.span() for m in _SEGMENT.finditer(text, begin, end)][-2:]
+    if segments and _PROSE.search(text, *segments[-1]) is not None:
+        # Amounts of money broke the pairing of dollar signs: pair them from the end.
+        segments = _last_pair(text, begin, end)
+    last = segments[-1][1] if segments else begin
     bold = _last(_BOLD, text, begin, end)
     number = _last_number(text, begin, end)
     result: list[Candidate] = []
-    last_segment = segments[-1] if segments else None
-    if number is not None and (last_segment is None or number.start() >= last_segment.end()):
-        result.append(_trimmed(text, number.start(), number.end(), "number"))
-    if bold is not None and (last_segment is None or bold.start() > last_segment.end()):
-        result.insert(0, _trimmed(text, bold.start(1), bold.end(1), "segment"))
-    result += [_trimmed(text, m.start(), m.end(), "segment") for m in reversed(segments)]
+    if bold is not None and bold.start() >= last:
+        result.append(_trimmed(text, *bold.span(1), "segment"))
+    if number is not None and number.start() >= last:
+        result.append(_trimmed(text, *number.span(), "number"))
+    result += [_trimmed(text, *span, "segment") for span in reversed(segments)]
     return result
+
+
+def _last_pair(text: str, begin: int, end: int) -> list[tuple[int, int]]:
+    """The text between the last two dollar signs when it stands on one line and is not prose."""
+    close = text.rfind("$", begin, end)
+    opening = text.rfind("$", begin, close) if close > begin else -1
+    if opening < 0 or "\n" in text[opening:close] or _PROSE.search(text, opening, close) is not None:
+        return []
+    return [(opening, close + 1)]

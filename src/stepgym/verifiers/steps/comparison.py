@@ -96,8 +96,8 @@ def _compare(left: Node, right: Node, percent: Percent, relation: str) -> Compar
     cut_off = abs(b) < abs(a) and not _is_short(a)
     limit = tolerance if cut_off or relation == "≈" else max(tolerance / 2, noise)
     if abs(a - b) < tolerance and abs(a - b) <= limit:
-        return Comparison("rounded", a, b, tolerance, percent)
-    return Comparison("wrong", a, b, tolerance, percent)
+        return Comparison("rounded", a, b, limit, percent)
+    return Comparison("wrong", a, b, limit, percent)
 
 
 def _is_float(node: Node) -> bool:

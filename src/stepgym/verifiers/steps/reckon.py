@@ -19,6 +19,7 @@ def reckon(text: str) -> Decimal | None:
     values: list[Decimal] = []
     signs: list[str] = []
     at, expects_value = 0, True
+    text = text.strip()
     if len(text) > _MAX_LENGTH:
         return None
     try:

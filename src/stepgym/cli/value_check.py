@@ -1,0 +1,106 @@
+"""What a value function knows about episodes of tasks it was not trained on, and how it goes along some of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stepgym.agents.episodes import Episode
+from stepgym.agents.value_metrics import ValueMetrics, value_metrics
+from stepgym.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from stepgym.train import TokenizedEpisode, TransformersValueFunction
+
+MOST_TRACES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ValueCheck:
+    """The metrics where the value was read.
+
+    Attributes:
+        at: "start" (before the first token of the agent: the question alone) and "end" (after everything it wrote,
+            before its end-of-turn token).
+        values: V along each episode's last segment, as many numbers as ids.
+    """
+
+    at: Mapping[str, ValueMetrics]
+    values: Sequence[Sequence[float]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {name: metrics.to_dict() for name, metrics in self.at.items()}
+
+    def sentences(self) -> list[str]:
+        """One for each place."""
+        places = {"start": "from the question alone", "end": "after the whole answer"}
+        return [f"V {places[name]}, held-back tasks: {metrics}." for name, metrics in self.at.items()]
+
+
+def check_value(value: TransformersValueFunction, episodes: Sequence[TokenizedEpisode], *, seed: int = 0) -> ValueCheck:
+    """AUC and Brier score with intervals over tasks; raises `InvalidInputError` if one class is missing."""
+    if not episodes:
+        raise InvalidInputError("no episode of a held-back task can be tokenised")
+    values = values_along(value, episodes)
+    outcomes = [e.outcome > 0 for e in episodes]
+    tasks = [e.task_id for e in episodes]
+    at = {}
+    for name, place in (("start", 0), ("end", -1)):
+        states = [int(np.flatnonzero(e.segments[-1].state_mask)[place]) for e in episodes]
+        read = [row[state] for row, state in zip(values, states, strict=True)]
+        at[name] = value_metrics(read, outcomes, tasks, seed=seed)
+    return ValueCheck(at, values)
+
+
+def values_along(value: TransformersValueFunction, episodes: Sequence[TokenizedEpisode]) -> list[list[float]]:
+    """V after each id of the last segment of each episode."""
+
+    async def read() -> list[list[float]]:
+        rows = [e.segments[-1].token_ids.tolist() for e in episodes]
+        return list(await asyncio.gather(*(value.values(row) for row in rows)))
+
+    return asyncio.run(read())
+
+
+def traces(
+    episodes: Sequence[Episode],
+    tokens: Sequence[TokenizedEpisode],
+    values: Sequence[Sequence[float]],
+    tokenizer: Any,
+) -> list[dict[str, Any]]:
+    """Lines of `value_traces.jsonl`: pairs of a wrong and a right episode of one task, in the order of the log."""
+    by_id = {e.id: e for e in episodes}
+    lines = []
+    for index in _pairs(tokens):
+        piece, episode = tokens[index].segments[-1], by_id[tokens[index].id]
+        step = episode.steps[-1]
+        ids = piece.token_ids.tolist()
+        lines.append(
+            {
+                "task_id": episode.task_id,
+                "prompt": step.observation,
+                "policy": episode.policy,
+                "outcome": episode.outcome,
+                "tokens": [tokenizer.decode([i], skip_special_tokens=True) for i in ids],
+                "action": [False, *piece.action_mask.tolist()],
+                "values": [round(v, 4) for v in values[index]],
+                "findings": [f.to_dict() for verdict in step.verdicts for f in verdict.findings],
+                "text": step.action,
+            }
+        )
+    return lines
+
+
+def _pairs(tokens: Sequence[TokenizedEpisode]) -> list[int]:
+    tasks: dict[str, dict[bool, int]] = defaultdict(dict)
+    for index, episode in enumerate(tokens):
+        if len(episode.segments) == 1:
+            tasks[episode.task_id].setdefault(episode.outcome > 0, index)
+    chosen = [i for found in tasks.values() if len(found) == 2 for i in (found[False], found[True])]
+    return chosen[:MOST_TRACES]
