@@ -30,12 +30,7 @@ x^2+2x+1 | \frac{x+1}{x-1} | (a+b)^3 | \sin^2 x+\cos^2 x | \tan(2x) | f(x)=x^2-1
 So the result is **12**. | \boxed{\frac{1}{2}} or \boxed{0.5} | <think>1</think> The final answer is $x=3$. I hope it is correct.
 9 \pmod{11} | 2^{10} \bmod 7 | \gcd(12,18) | \sum_{k=1}^{n} k | \lim_{x\to 0}\frac{\sin x}{x} | \int_0^1 x\,dx
 """.replace("\n", " | ").split(" | ")
-PIECES = (
-    "\\frac \\sqrt { } ( ) [ ] \\{ \\} ^ _ ! !! \\left \\right \\boxed{ \\text{ \\begin{pmatrix} \\end{pmatrix} & \\\\ \\pm \\cup \\in "
-    "\\infty \\pi \\cdot \\times % \\% $ $$ \\( \\) \\[ \\] | || \\lfloor \\rfloor \\binom \\log \\sin ln exp( sqrt( , ; : . .. ... = == < > <= >= != "
-    "\\le \\ne \\approx + - * ** / // ~ # #### ' \" ` @ \\mathbb{R} \\emptyset \\pmod{ \\bmod \\overline{ 0 1 9 999 1e99 1e-9 "
-    "0. .5 x y i e n AB nan inf None and or not \x00 \x1b \u202e \u200b \uff11 \u0661 \u00b2 \u221a \u03c0 \u2212 \U0001d7d9 \u0301"
-).split(" ")
+PIECES = ["\\frac", "\\sqrt", "{", "}", "(", ")", "[", "]", "\\{", "\\}", "^", "_", "!", "!!", "\\left", "\\right", "\\boxed{", "\\text{", "\\begin{pmatrix}", "\\end{pmatrix}", "&", "\\\\", "\\pm", "\\cup", "\\in", "\\infty", "\\pi", "\\cdot", "\\times", "%", "\\%", "$", "$$", "\\(", "\\)", "\\[", "\\]", "|", "||", "\\lfloor", "\\rfloor", "\\binom", "\\log", "\\sin", "ln", "exp(", "sqrt(", ",", ";", ":", ".", "..", "...", "=", "==", "<", ">", "<=", ">=", "!=", "\\le", "\\ne", "\\approx", "+", "-", "*", "**", "/", "//", "~", "#", "####", "'", '"', "`", "@", "\\mathbb{R}", "\\emptyset", "\\pmod{", "\\bmod", "\\overline{", "0", "1", "9", "999", "1e99", "1e-9", "0.", ".5", "x", "y", "i", "e", "n", "AB", "nan", "inf", "None", "and", "or", "not", "\x00", "\x1b", "\u202e", "\u200b", "１", "١", "²", "√", "π", "−", "𝟙", "́"]
 
 
 def mutate(rng: random.Random, seeds: list[str]) -> str:
@@ -55,11 +50,17 @@ def mutate(rng: random.Random, seeds: list[str]) -> str:
             j = rng.randrange(k, min(len(text), k + 8) + 1)
             text = text[:k] + text[k:j] * rng.choice((2, 3, 30)) + text[j:]
         elif kind < 0.8:
-            left, right = rng.choice((("\\frac{1}{", "}"), ("\\sqrt{", "}"), ("(", ")"), ("{", "}"), ("2^{", "}"), ("\\sin(", ")")))
+            left, right = rng.choice(
+                (("\\frac{1}{", "}"), ("\\sqrt{", "}"), ("(", ")"), ("{", "}"), ("2^{", "}"), ("\\sin(", ")"))
+            )
             n = rng.choice((1, 2, 20, 60))
             text = left * n + text + right * n
         elif kind < 0.9:
-            text = text[:k] + chr(rng.choice((rng.randrange(32, 127), rng.randrange(0x3000), rng.randrange(0x1FFFF)))) + text[k:]
+            text = (
+                text[:k]
+                + chr(rng.choice((rng.randrange(32, 127), rng.randrange(0x3000), rng.randrange(0x1FFFF))))
+                + text[k:]
+            )
         else:
             text = text + rng.choice((" ", ", ", "=", "+", "^", " or ", "\n")) + rng.choice(seeds)
         text = text[:3000]

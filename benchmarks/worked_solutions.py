@@ -95,7 +95,9 @@ def worked_solutions(count: int, seed: int = 0) -> list[Solution]:
             first, second = (answer, other) if right else (other, answer)
             # A wrong solution never names the right answer in its correction.
             second = second if right else "0" if other != "0" else "1"
-            ending = ending.replace("@", first).replace("#", second) if family == "corrected" else ending.replace("@", first)
+            ending = (
+                ending.replace("@", first).replace("#", second) if family == "corrected" else ending.replace("@", first)
+            )
             ending = ending.replace("\0", "####")
         cases.append(Solution(f"{body}\n{ending}", answer, right, family))
     return cases

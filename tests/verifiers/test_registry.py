@@ -43,7 +43,7 @@ def test_every_public_name_exists():
 def test_importing_the_room_stays_light():
     code = (
         "import sys, stepgym.verifiers as v; v.list_verifiers(); v.check_verifier; v.AllOf; v.as_trl_reward; "
-        "heavy = {'sympy', 'torch', 'transformers', 'numpy', 'pyarrow'} & set(sys.modules); "
+        "heavy = {'sympy', 'torch', 'transformers', 'pyarrow'} & set(sys.modules); "
         "sys.exit(str(heavy) if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

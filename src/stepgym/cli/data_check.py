@@ -27,7 +27,11 @@ def as_rows(found: Diagnosis, *, title: str) -> dict[str, Any]:
         ("undecided or cut", f"{found.undecided + found.cut:,}", "left out of training"),
         ("duplicates", f"{found.duplicates:,}", "repeat task and actions of another episode"),
         ("without token ids", f"{100 * found.without_ids:.0f} %", "encoded from their text"),
-        ("characters per episode", f"{found.characters.median:,.0f}", f"median; largest {found.characters.largest:,.0f}"),
+        (
+            "characters per episode",
+            f"{found.characters.median:,.0f}",
+            f"median; largest {found.characters.largest:,.0f}",
+        ),
     ]
     rows += [("would rejection sampling do as well?" if i == 0 else "", "", r) for i, r in enumerate(found.reasons)]
     return {"title": title, "rows": [list(row) for row in rows]}

@@ -67,7 +67,9 @@ def _check(plugins: Sequence[Plugin]) -> list[str]:
 
 
 def _table(kind: str, plugins: Sequence[Plugin]) -> str:
-    rows = [(p.name, p.summary or p.target, "" if p.distribution == "stepgym" else f"[{p.distribution}]") for p in plugins]
+    rows = [
+        (p.name, p.summary or p.target, "" if p.distribution == "stepgym" else f"[{p.distribution}]") for p in plugins
+    ]
     name_width = max((len(name) for name, _, _ in rows), default=0)
     lines = [f"  {name:<{name_width}}  {summary}  {origin}".rstrip() for name, summary, origin in rows]
     return "\n".join((kind, *(lines or ["  none"])))

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from stepgym.cli.config_file import read_config
-from stepgym.errors import InvalidInputError, StepgymError, unknown_name
+from stepgym.errors import InvalidInputError, unknown_name
 
 Arguments = argparse.Namespace
 
@@ -58,6 +58,8 @@ class Parser(argparse.ArgumentParser):
         path = _config_of(argv)
         if path is not None:
             self.set_defaults(**self._from_config(read_config(path), path))
+        words = [f"[{a.metavar}]" for a in self._actions if not a.option_strings]
+        self.usage = " ".join((self.prog, *words, "[options]"))
         args, unknown = self.parse_known_intermixed_args(argv)
         if unknown:
             self._refuse(unknown[0])
@@ -76,6 +78,11 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage and leaving."""
         raise InvalidInputError(f"{self.prog}: {message}. See `{self.prog} --help`.")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            what = "/".join(action.option_strings) or str(action.metavar)
+            raise unknown_name(f"value of {what}", str(value), map(str, action.choices))
 
     def _refuse(self, argument: str) -> NoReturn:
         if argument.startswith("-"):
@@ -175,6 +182,3 @@ def _one(action: argparse.Action, value: Any, where: str) -> Any:
     if action.choices is not None and value not in action.choices:
         raise InvalidInputError(f"{where} must be one of {', '.join(map(str, action.choices))}, got {value!r:.80}")
     return value
-
-
-__all__ = ["Arguments", "KeyValue", "Parser", "StepgymError", "TextPair"]

@@ -32,7 +32,9 @@ def add_environment(parser: Parser) -> None:
 def add_amount(parser: Parser, *, samples: str) -> None:
     """`--episodes`, `--tasks`, `--samples`, `--seed` and `--concurrency`."""
     parser.add_argument("--episodes", type=int, help="how many episodes; the environment chooses the tasks")
-    parser.add_argument("--tasks", metavar="FILE", help="task ids, one a line, or JSON lines with an id; all are played")
+    parser.add_argument(
+        "--tasks", metavar="FILE", help="task ids, one a line, or JSON lines with an id; all are played"
+    )
     parser.add_argument("--samples", type=int, default=1, help=f"{samples} (default: 1)")
     parser.add_argument("--seed", type=int, default=0, help="repeats the run (default: 0)")
     parser.add_argument("--concurrency", type=int, default=256, help="episodes in flight (default: 256)")
@@ -96,7 +98,9 @@ def check_environment(args: Arguments) -> list[str]:
     finally:
         env.close()
     if not isinstance(drawn[0], str):
-        raise InvalidInputError(f"{args.env} takes actions of type {type(drawn[0]).__name__}; expected a text environment")
+        raise InvalidInputError(
+            f"{args.env} takes actions of type {type(drawn[0]).__name__}; expected a text environment"
+        )
     return drawn
 
 

@@ -64,7 +64,9 @@ def refuse_full(args: Arguments) -> None:
     if args.overwrite or getattr(args, "resume", False) or not folder.is_dir() or not any(folder.iterdir()):
         return
     go_on = "--resume to go on with it, " if hasattr(args, "resume") else ""
-    raise InvalidInputError(f"{folder} is not empty: give another --out, {go_on}or --overwrite to replace the run in it")
+    raise InvalidInputError(
+        f"{folder} is not empty: give another --out, {go_on}or --overwrite to replace the run in it"
+    )
 
 
 def add_note(run: RunRecorder, text: str) -> None:

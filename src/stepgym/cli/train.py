@@ -34,7 +34,17 @@ _TRAINING = (
     Setting("bf16", "bool", "bfloat16 mixed precision"),
     Setting("use_cpu", "bool", "leave the GPU alone"),
 )
-_RESUMED = ("log", "model", "from_scratch", "method", "seed", "eval_fraction", "prompt", "prompt_prefix", "prompt_suffix")
+_RESUMED = (
+    "log",
+    "model",
+    "from_scratch",
+    "method",
+    "seed",
+    "eval_fraction",
+    "prompt",
+    "prompt_prefix",
+    "prompt_suffix",
+)
 
 
 def method_settings() -> list[Setting]:
@@ -49,7 +59,9 @@ def configure(parser: Parser) -> None:
     parser.add_argument("log", nargs="?", metavar="LOG", help="an episode log")
     parser.needs("log", "LOG, the folder of an episode log")
     start = parser.add_mutually_exclusive_group()
-    start.add_argument("--model", metavar="DIR", help="the model that wrote the log: a folder or a name on the model hub")
+    start.add_argument(
+        "--model", metavar="DIR", help="the model that wrote the log: a folder or a name on the model hub"
+    )
     start.add_argument(
         "--from-scratch",
         choices=tuple(SIZES),
@@ -80,7 +92,9 @@ def configure(parser: Parser) -> None:
 def run(args: Arguments) -> None:
     """Train, keep the result, and evaluate the value function on the tasks that were held back."""
     if (args.model is None) == (args.from_scratch is None):
-        raise InvalidInputError("say what to start from: --model DIR (the model that wrote the log) or --from-scratch tiny")
+        raise InvalidInputError(
+            "say what to start from: --model DIR (the model that wrote the log) or --from-scratch tiny"
+        )
     refuse_full(args)
     if args.model is not None and not is_hub_name(args.model):
         model_folder(Path(args.model).expanduser())
@@ -91,7 +105,9 @@ def run(args: Arguments) -> None:
     config = _config(args)
     training = Training(args, data, config)
     prompt = prompt_of(args, training.tokenizer, trained=args.model)
-    resolved = {s.name: _plain(getattr(config, s.name)) for s in (*_TRAINING, *method_settings()) if hasattr(config, s.name)}
+    resolved = {
+        s.name: _plain(getattr(config, s.name)) for s in (*_TRAINING, *method_settings()) if hasattr(config, s.name)
+    }
     settings = args.parser.settings(args, **resolved, **prompt_settings(prompt))
     _same_as_before(args, settings)
     record = open_run(

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from stepgym.agents.prompts import PromptFormat, template_hash
+from stepgym.agents.prompts import PromptFormat
 from stepgym.cli import interrupts
 from stepgym.cli.data_check import data_check
 from stepgym.cli.parser import Arguments
@@ -14,11 +14,16 @@ from stepgym.cli.policies import is_hub_name, model_folder
 from stepgym.cli.run_folder import add_note
 from stepgym.cli.small_model import small_model, small_tokenizer, without_ids
 from stepgym.cli.terminal import quiet_transformers, remark, say
-from stepgym.cli.training_data import Data, tokenized, warn_of_other_template
+from stepgym.cli.training_data import Data, ids_fit, tokenized
 from stepgym.cli.training_progress import save_on_request, show_training
 from stepgym.cli.value_check import check_value, traces
 from stepgym.errors import InvalidInputError
 from stepgym.report.recorder import RunRecorder
+
+_OTHER_IDS = (
+    "The token ids of the log are not those of this model's tokenizer, so the episodes are encoded from their text: "
+    "this is not the model that wrote the log."
+)
 
 
 class Training:
@@ -51,7 +56,9 @@ class Training:
         with record.phase("read and tokenise"):
             trainer, held_back = self._prepare(record, prompt)
         size = sum(p.numel() for p in self.model.parameters())
-        remark(f"{self.args.method} of a model with {size / 1e6:,.2f} M parameters, {len(trainer.train_dataset):,} episodes")
+        remark(
+            f"{self.args.method} of a model with {size / 1e6:,.2f} M parameters, {len(trainer.train_dataset):,} episodes"
+        )
         with record.phase("training"):
             self._train(trainer, folder)
         guard = getattr(trainer, "guard", None)
@@ -76,10 +83,11 @@ class Training:
 
         train, held_back = list(self.data.train), list(self.data.held_back)
         record.write_json("doctor.json", data_check(train, title="Episodes trained on"))
-        if self.args.from_scratch is not None:
+        if self.args.from_scratch is not None or not ids_fit(train, self.tokenizer):
+            if self.args.from_scratch is None:
+                add_note(record, _OTHER_IDS)
+                remark(f"stepgym: warning: {_OTHER_IDS}")
             train, held_back = [without_ids(e) for e in train], [without_ids(e) for e in held_back]
-        else:
-            warn_of_other_template(train, template_hash(prompt, self.tokenizer))
         if self.args.method == "rejection-sampling":
             train = successes(train)
         context = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from stepgym.agents.episodes import Episode
 from stepgym.agents.log import EpisodeLog, split_by_task
+from stepgym.agents.stops import decode
 from stepgym.cli.terminal import remark
 from stepgym.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from stepgym.train import TokenizedEpisode, TokenizeOptions
+
+_COMPARED = 50  # completions; another tokenizer shows itself in the first few
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +66,16 @@ def tokenized(
     return kept
 
 
-def warn_of_other_template(episodes: Sequence[Episode], expected: str) -> None:
-    """Say it if the log was written with another tokenizer or prompt than the model's."""
-    others = sum(1 for e in episodes if e.template_hash and e.template_hash != expected)
-    if others:
-        remark(
-            f"stepgym: warning: {others:,} episodes were written with another tokenizer or prompt than this model's; "
-            "their token ids may mean other text to it"
-        )
+def ids_fit(episodes: Sequence[Episode], tokenizer: Any) -> bool:
+    """Whether the log's token ids, where it has any, say to `tokenizer` what the log says they say."""
+    completions = (step.completion for e in episodes for step in e.steps if step.completion is not None)
+    seen = 0
+    for completion in completions:
+        if not completion.token_ids:
+            continue
+        if max(completion.token_ids) >= len(tokenizer) or decode(tokenizer, completion.token_ids) != completion.text:
+            return False
+        seen += 1
+        if seen == _COMPARED:
+            break
+    return True

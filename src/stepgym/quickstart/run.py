@@ -6,7 +6,6 @@ Every figure of the summary and the report comes from the files this run writes.
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -89,12 +88,13 @@ class Quickstart:
         with record.phase("evaluation"):
             results = self.evaluate({"sft": sft, "rejection sampling": rejection, "oreo": oreo}, value)
         log.close()
+        n = settings.candidates
         summary = {
             "sft": _rates(results, "sft"),
             "rejection_sampling": _rates(results, "rejection sampling"),
             "oreo": _rates(results, "oreo"),
-            "best_of_8_by_value": {"sft": results["sft", f"best of {settings.candidates} by value"].success},
-            "majority_of_8": {"sft": results["sft", f"majority of {settings.candidates}"].success},
+            f"best_of_{n}_by_value": _choices(results, f"best of {n} by value"),
+            f"majority_of_{n}": _choices(results, f"majority of {n}"),
             "seconds": {name: round(value, 1) for name, value in record.seconds.items()},
             "seeds": [settings.seed],
         }
@@ -214,10 +214,10 @@ class Quickstart:
         trainer.train()
 
 
+def _choices(results: Mapping[tuple[str, str], Evaluation], method: str) -> dict[str, float]:
+    """Success of a choice among samples, by the policy that drew them."""
+    return {policy: results[policy, method].success for policy in ("sft", "oreo")}
+
+
 def _rates(results: Mapping[tuple[str, str], Evaluation], policy: str) -> dict[str, float]:
     return {method: results[policy, method].success for method in ("greedy", "sampled")}
-
-
-def read_summary(folder: Path) -> dict[str, Any]:
-    """The `summary.json` of a quickstart."""
-    return dict(json.loads((folder / "summary.json").read_text(encoding="utf-8")))

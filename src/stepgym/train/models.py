@@ -159,5 +159,15 @@ class PolicyWithValue(nn.Module):
         self.value.head.load_state_dict(value.head.state_dict())
 
 
+def loaded(model: PreTrainedModel | str | Path) -> tuple[PreTrainedModel, int | None]:
+    """The causal language model, loaded if a name or folder was given, and the most tokens it reads, if it says so."""
+    if isinstance(model, str | Path):
+        try:
+            model = cast("PreTrainedModel", AutoModelForCausalLM.from_pretrained(model))
+        except (OSError, ValueError) as error:
+            raise InvalidInputError(f"expected a causal language model at {str(model)!r}: {error}") from error
+    return model, getattr(model.config.get_text_config(), "max_position_embeddings", None)
+
+
 def _head_name(model: nn.Module) -> str:
     return next(name for name, child in model.named_children() if isinstance(child, nn.Linear))

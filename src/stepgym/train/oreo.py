@@ -10,16 +10,16 @@ import json
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast, get_args
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM, TrainingArguments
 
 from stepgym.errors import InvalidInputError
+from stepgym.train.config import EpisodeTrainingArguments
 from stepgym.train.diagnostics import Guard, GuardMode, batch_diagnostics
-from stepgym.train.losses import Level, LossNorm, masked_mean, oreo_residuals, reverse_kl, token_logprobs
-from stepgym.train.models import Critic, Outputs, PolicyWithValue, ValueModel
+from stepgym.train.losses import Level, masked_mean, oreo_residuals, reverse_kl, token_logprobs
+from stepgym.train.models import Critic, Outputs, PolicyWithValue, ValueModel, loaded
 from stepgym.train.spans import DEFAULT_DELIMITERS
 from stepgym.train.tokenize import States, TokenizeOptions
 from stepgym.train.trainer import Episodes, EpisodeTrainer, StepCounts
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass
-class OREOConfig(TrainingArguments):
+class OREOConfig(EpisodeTrainingArguments):
     """Settings of `OREOTrainer`; everything else is as in transformers' `TrainingArguments`.
 
     The defaults are what worked in our runs (docs/oreo.md), `OREOConfig.paper()` is the published setting.
@@ -55,31 +55,20 @@ class OREOConfig(TrainingArguments):
     beta: float = 0.1
     alpha: float = 0.01
     level: Level = "token"
-    loss_norm: LossNorm = "token"
     critic: Critic = "separate"
     value_learning_rate: float | None = None
     states: States | None = None
     delimiters: tuple[str, ...] = DEFAULT_DELIMITERS
-    max_length: int | None = None
     guard: GuardMode = "stop"
 
     output_dir: str | None = field(default="runs/oreo")
     learning_rate: float = field(default=5e-6)
-    per_device_train_batch_size: int = field(default=16)
-    adam_beta2: float = field(default=0.95)
-    lr_scheduler_type: Any = field(default="cosine")
-    warmup_steps: float = field(default=0.03)
-    logging_steps: float = field(default=10)
-    save_total_limit: int | None = field(default=2)
-    report_to: str | list[str] | None = field(default="none")
-    remove_unused_columns: bool = field(default=False)
 
     def __post_init__(self) -> None:
-        super().__post_init__()  # type: ignore[no-untyped-call]
+        super().__post_init__()
         self.delimiters = tuple(self.delimiters)
-        for name, allowed in (("level", Level), ("loss_norm", LossNorm), ("critic", Critic), ("guard", GuardMode)):
-            if getattr(self, name) not in get_args(allowed):
-                raise InvalidInputError(f"{name} must be one of {get_args(allowed)}, got {getattr(self, name)!r}")
+        for name, allowed in (("level", Level), ("critic", Critic), ("guard", GuardMode)):
+            self.check_choice(name, allowed)
         if self.beta <= 0:
             raise InvalidInputError(f"beta must be > 0, got {self.beta}")
         if self.alpha < 0:
@@ -101,9 +90,8 @@ class OREOConfig(TrainingArguments):
 
     def tokenize_options(self, context: int | None) -> TokenizeOptions:
         """How episodes are tokenised for this level; `context` is the model's, in tokens."""
-        limits = [n for n in (self.max_length, context) if n]
         states = self.states or ("step" if self.level == "step" else "token")
-        return TokenizeOptions(states=states, delimiters=self.delimiters, max_length=min(limits, default=None))
+        return TokenizeOptions(states=states, delimiters=self.delimiters, max_length=self.longest(context))
 
 
 class OREOTrainer(EpisodeTrainer):
@@ -138,9 +126,7 @@ class OREOTrainer(EpisodeTrainer):
         callbacks: list[TrainerCallback] | None = None,
     ) -> None:
         args = args or OREOConfig()
-        if isinstance(model, str | Path):
-            model = cast("PreTrainedModel", AutoModelForCausalLM.from_pretrained(model))
-        context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        model, context = loaded(model)
         super().__init__(
             PolicyWithValue(model, critic=args.critic, value=value_model),
             args,

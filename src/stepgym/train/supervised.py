@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM, TrainingArguments
 
 from stepgym.agents.episodes import Episode
 from stepgym.errors import InvalidInputError
-from stepgym.train.losses import LossNorm, supervised_loss, token_logprobs
+from stepgym.train.config import EpisodeTrainingArguments
+from stepgym.train.losses import supervised_loss, token_logprobs
+from stepgym.train.models import loaded
 from stepgym.train.tokenize import TokenizeOptions
 from stepgym.train.trainer import Episodes, EpisodeTrainer, StepCounts
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class SupervisedConfig(TrainingArguments):
+class SupervisedConfig(EpisodeTrainingArguments):
     """Settings of `SupervisedTrainer`; everything else is as in transformers' `TrainingArguments`.
 
     Attributes:
@@ -30,24 +31,8 @@ class SupervisedConfig(TrainingArguments):
         max_length: Longest episode in tokens; longer ones are dropped and counted. None takes the model's context.
     """
 
-    loss_norm: LossNorm = "token"
-    max_length: int | None = None
-
     output_dir: str | None = field(default="runs/supervised")
     learning_rate: float = field(default=2e-5)
-    per_device_train_batch_size: int = field(default=16)
-    adam_beta2: float = field(default=0.95)
-    lr_scheduler_type: Any = field(default="cosine")
-    warmup_steps: float = field(default=0.03)
-    logging_steps: float = field(default=10)
-    save_total_limit: int | None = field(default=2)
-    report_to: str | list[str] | None = field(default="none")
-    remove_unused_columns: bool = field(default=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()  # type: ignore[no-untyped-call]
-        if self.loss_norm not in get_args(LossNorm):
-            raise InvalidInputError(f"loss_norm must be one of {get_args(LossNorm)}, got {self.loss_norm!r}")
 
 
 class SupervisedTrainer(EpisodeTrainer):
@@ -66,17 +51,14 @@ class SupervisedTrainer(EpisodeTrainer):
         callbacks: list[TrainerCallback] | None = None,
     ) -> None:
         args = args or SupervisedConfig()
-        if isinstance(model, str | Path):
-            model = cast("PreTrainedModel", AutoModelForCausalLM.from_pretrained(model))
-        context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-        limits = [n for n in (args.max_length, context) if n]
+        model, context = loaded(model)
         super().__init__(
             model,
             args,
             train_dataset,
             eval_dataset,
             processing_class,
-            options=TokenizeOptions(max_length=min(limits, default=None)),
+            options=TokenizeOptions(max_length=args.longest(context)),
             callbacks=callbacks,
         )
 

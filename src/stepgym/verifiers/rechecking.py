@@ -150,7 +150,7 @@ def _chain_line(finding: Finding, response: str, reference: Any) -> bool:
 def _chain_operand(finding: Finding, response: str, reference: Any) -> bool:
     found = response[finding.start : finding.end]
     return (
-        str(finding.evidence["found"]) == found.lstrip("+")
+        str(finding.evidence["found"]) in (found, found.lstrip("+"))
         and finding.evidence["expected"] != finding.evidence["found"]
     )
 

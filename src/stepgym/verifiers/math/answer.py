@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from stepgym.errors import InvalidInputError
-from stepgym.verifiers.math.compare import compare
+from stepgym.verifiers.math.compare import compare, letter
 from stepgym.verifiers.math.conventions import AnswerConventions
 from stepgym.verifiers.math.extract import Candidate, Extraction, extract, last_expressions
 from stepgym.verifiers.math.read import Reading, read
@@ -105,7 +105,9 @@ class MathAnswerVerifier:
         if not extraction.candidates and extraction.window is None:
             return Verdict.wrong(Finding(0, len(response), "no-answer", "fatal", "the response holds no answer"))
         if self.conventions.strict and not extraction.marked:
-            return Verdict.wrong(Finding(0, len(response), "no-answer", "fatal", "the response does not mark its answer"))
+            return Verdict.wrong(
+                Finding(0, len(response), "no-answer", "fatal", "the response does not mark its answer")
+            )
         chosen = self._chosen(response, extraction, expected)
         if chosen is None:
             return Verdict.wrong(Finding(0, len(response), "no-answer", "fatal", "the response holds no answer"))
@@ -121,6 +123,7 @@ class MathAnswerVerifier:
     def _chosen(self, response: str, extraction: Extraction, expected: Reading) -> tuple[Candidate, Reading] | None:
         """The first candidate that reads as the kind of answer that is expected, else the first that reads at all."""
         first: tuple[Candidate, Reading] | None = None
+        expected_letter = letter(expected) is not None
         for candidate in _candidates(response, extraction):
             reading = self._read(response[candidate.start : candidate.end])
             if not reading.readings:
@@ -128,7 +131,8 @@ class MathAnswerVerifier:
                     return candidate, reading  # A bare answer that cannot be read; no part of it is the answer.
                 first = first or (candidate, reading)
                 continue
-            if candidate.mark == "box" or reading.is_text == expected.is_text:
+            chosen = reading.choice is not None and expected_letter
+            if candidate.mark == "box" or chosen or reading.is_text == expected.is_text:
                 return candidate, reading
             if first is None or not first[1].readings:
                 first = candidate, reading
@@ -157,7 +161,9 @@ class MathAnswerVerifier:
         if together is not None:
             outcome = compare(together, expected, self.conventions, prover)
             if outcome.equal:
-                return _verdict(Candidate(min(b.start for b in boxes), boxes[-1].end, "box"), together, expected, outcome)
+                return _verdict(
+                    Candidate(min(b.start for b in boxes), boxes[-1].end, "box"), together, expected, outcome
+                )
         message = f"the response boxes {len(distinct)} different answers"
         evidence = {"expected": expected.text, "found": [r.text for _, r in distinct], "last": last.text}
         return Verdict.wrong(Finding(min(start, end), max(start, end), "several-answers", "refuted", message, evidence))
@@ -199,10 +205,13 @@ def _expected(reference: str, conventions: AnswerConventions) -> Reading:
             return together
     for candidate in _candidates(reference, extraction):
         reading = read(reference[candidate.start : candidate.end], decimal_comma=conventions.decimal_comma)
+        if candidate.mark == "stated" and reading.is_text:
+            fallback = reading
+            continue
         if reading.readings and not (
             candidate.mark == "whole" and reading.is_text and (len(reading.text) > 60 or is_sentence(reading.text))
         ):
-            return reading
+            return fallback if fallback is not None and reading.is_text else reading
         if candidate.mark == "whole" and not reading.readings and not has_words(reading.text):
             break  # No part of a bare answer that cannot be read is the answer.
         if fallback is None and reading.readings:

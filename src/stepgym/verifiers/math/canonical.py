@@ -255,7 +255,7 @@ class _Builder:
         return result
 
     def known_exponential(self, monomial: poly.Monomial, coefficient: Fraction) -> Polynomial | None:
-        """e to a rational multiple of the logarithm of an integer or of i * pi."""
+        """E to a rational multiple of the logarithm of an integer or of i * pi."""
         if len(monomial) == 1 and monomial[0][1] == 1 and (m := _LOG_ATOM.fullmatch(monomial[0][0])) is not None:
             whole = coefficient.__floor__()
             root = self.number_root(Fraction(int(m.group(1))), coefficient - whole)

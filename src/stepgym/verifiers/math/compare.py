@@ -51,7 +51,7 @@ def compare(left: Reading, right: Reading, conventions: AnswerConventions, prove
     Any pair of readings that agrees makes them equal; they differ when every pair differs.
     """
     if left.choice is not None or right.choice is not None:
-        a, b = _letter(left), _letter(right)
+        a, b = letter(left), letter(right)
         if a is not None and b is not None:
             return Outcome(a == b, "choice", {} if a == b else {"left": a, "right": b})
     first: Outcome | None = None
@@ -67,7 +67,8 @@ def compare(left: Reading, right: Reading, conventions: AnswerConventions, prove
     return unknown or first or Outcome(None, "unread")
 
 
-def _letter(reading: Reading) -> str | None:
+def letter(reading: Reading) -> str | None:
+    """The letter of a multiple-choice answer, with or without the words of the choice; else None."""
     if reading.choice is not None:
         return reading.choice
     node = reading.readings[0] if reading.readings else None
@@ -221,9 +222,7 @@ class _Comparison:
                     if known_a[1] != known_b[1]:
                         ratio = num(known_a[1] / known_b[1])
                         inner_a = Node("mul", (inner_a, ratio))
-                elif (known_a is None) != (known_b is None) and not _unit_words(unit_b if known_a else unit_a):
-                    return Outcome(False, "unit", {"left": unit_a, "right": unit_b})
-                elif self.conventions.units == "required" and plain(unit_a).rstrip("s") != plain(unit_b).rstrip("s"):
+                elif ((known_a is None) != (known_b is None) and not _unit_words(unit_b if known_a else unit_a)) or (self.conventions.units == "required" and plain(unit_a).rstrip("s") != plain(unit_b).rstrip("s")):
                     return Outcome(False, "unit", {"left": unit_a, "right": unit_b})
             for unit, other in ((unit_a, inner_b), (unit_b, inner_a)):
                 if unit in LONE_UNITS and unit in symbols(other):
@@ -473,8 +472,15 @@ def _clocks(a: Node, b: Node) -> Outcome:
         else:
             return _different_kinds(a, b)
     (h1, m1, half1), (h2, m2, half2) = times
-    same = (h1, m1) == (h2, m2) and (half1 == half2 or not half1 or not half2)
+    same = m1 == m2 and not _hours(h1, half1).isdisjoint(_hours(h2, half2))
     return Outcome(same, "text", {} if same else {"left": f"{h1}:{m1:02}{half1}", "right": f"{h2}:{m2:02}{half2}"})
+
+
+def _hours(hour: int, half: str) -> set[int]:
+    """The hours of the day an hour may mean; without "a.m." or "p.m." either, unless it is above 12."""
+    if half:
+        return {hour % 12 + 12 * (half == "pm")}
+    return {hour} if hour > 12 else {hour % 12, hour % 12 + 12}
 
 
 def _kind(node: Node) -> str:
@@ -574,5 +580,3 @@ def _natural(node: Node) -> Node:
     if node.op == "fn" and node.value == "log" and len(args) == 1:
         return Node("fn", args, "ln")
     return Node(node.op, args, node.value)
-
-

@@ -579,8 +579,8 @@ def _precise_function(node: Node, values: list[Any], real: bool, mp: Any) -> Any
 
 
 _PRECISE = {
-    **{n: n for n in "sin cos tan cot sec csc sinh cosh tanh coth sech csch exp".split()},
-    **{"arc" + n: "a" + n for n in "sin cos tan cot sec csc sinh cosh tanh".split()},
+    **{n: n for n in ["sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh", "coth", "sech", "csch", "exp"]},
+    **{"arc" + n: "a" + n for n in ["sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh"]},
 }
 
 

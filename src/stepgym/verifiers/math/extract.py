@@ -20,10 +20,12 @@ _BRACES = re.compile(r"\\[\s\S]|[{}]")
 _TURN_END = re.compile(r"<\|(?:im_end|im_start|endoftext|eot_id|end_of_text|end|user|assistant)\|>|</s>")
 _THINK_END = re.compile(r"</(?:think|thinking|reasoning|thought)>")
 _STRONG = re.compile(
-    r"(?:####|(?:^|\n)[ \t]{0,8}(?:\*\*)?A[ \t]{0,2}:|final\s+answers?(?:\s*\*\*)?\s*(?:(?:is|are)\b\s*:?|[:=\n])(?:\s*\*\*)?)", re.IGNORECASE
+    r"(?:####(?=\s*(?:[-−+$\\\d.(*\[{]|[A-Za-z](?![A-Za-z])))|(?:^|\n)[ \t]{0,8}(?:\*\*)?A[ \t]{0,2}:|final\s+answers?(?:\s*\*\*)?\s*(?:(?:is|are)\b\s*:?|[:=\n])(?:\s*\*\*)?)",
+    re.IGNORECASE,
 )
+_HASHES = re.compile(r"####[ \t]*(?=[-−+$\\\d.(*\[{]|[A-Za-z](?![A-Za-z]))([^\n]{1,400})")
 _PHRASE = re.compile(
-    r"(?:\b(?:the\s+)?(?:(?:correct|right|required|desired|numerical|exact|simplified)\s+)?"
+    r"(?:\b(?:ans|answer)\s*[:=]|\b(?:the\s+)?(?:(?:correct|right|required|desired|numerical|exact|simplified)\s+)?"
     r"(?:answers?|solutions?|results?|(?:final|total)\s+(?:result|value))\s*(?:\*\*)?\s*"
     r"(?:(?:to\s+(?:the|this)\s+(?:problem|question)|here)\s+)?"
     r"(?:(?:is|are|equals|=|would\s+be|will\s+be|must\s+be|should\s+be|comes\s+out\s+to|:)\s*)(?:\*\*)?(?::|therefore|thus|then)?)",
@@ -41,6 +43,15 @@ _NUMBER = re.compile(
 )
 _BARE = re.compile(r"-?\d+(?:\.\d+)?")
 _PROSE = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}\s+[A-Za-z]{2,}\b(?![^{}]*\})")
+# A number right after a mark, unless the sentence goes on with more candidates.
+_FIRST_NUMBER = re.compile(rf"{_ONE}(?![\w^_+*/(\\])(?!\s*,?\s*(?:or|and|to)\b)(?!\s*[,/-]\s*[-\d$\\])")
+_AND = re.compile(r"\s*,?\s*(?:and|or)\s*")
+_COMMA = re.compile(r"\s*[,;]\s*")
+_ASIDE = re.compile(r"\b(?:at|when|where|for|if|since|because|as|with|using|from|by)\s*$", re.IGNORECASE)
+_COPULA = re.compile(
+    r"\b(?:is|are|equals|be|was|were)\b:?\s*(?:(?:approximately|about|exactly|simply|just|thus|therefore|equal to|option|choice)\s+)*",
+    re.IGNORECASE,
+)
 _DENIED = re.compile(r"(?:\bnot|n't|\bthan|\binstead of|\bexcept|≠|!=)\s*(?:\w+\s+)?$", re.IGNORECASE)
 _REMARK = re.compile(r"\s*I hope (?:it|this) is correct\.?[\s\S]*$", re.IGNORECASE)
 
@@ -52,7 +63,7 @@ class Candidate:
     Attributes:
         start: First character in the response.
         end: One past the last.
-        mark: "box", "mark", "phrase", "tag", "whole", "segment", "number".
+        mark: "box", "mark", "phrase", "tag", "stated", "whole", "segment", "number".
     """
 
     start: int
@@ -94,6 +105,10 @@ def extract(text: str) -> Extraction:
     window = max(begin, end - _WINDOW)
     last_box = boxes[-1].end if boxes else -1
     strong = _last(_STRONG, text, window, end)
+    hashes = [m.span(1) for m in _HASHES.finditer(text, window, end)] if not boxes and "####" in text else []
+    if len({text[a:b].strip() for a, b in hashes}) > 1:
+        boxes = [_trimmed(text, a, b, "box") for a, b in hashes[-MAX_BOXES:]]
+        return Extraction((boxes[-1],), tuple(boxes))
     if strong is not None and strong.end() > last_box:
         found += _after_mark(text, strong.end(), end, "mark")
         if boxes and found and not _has_value(text, found[0]):
@@ -108,6 +123,9 @@ def extract(text: str) -> Extraction:
             found = _after_mark(text, phrase.end(), end, "phrase") + found
     short = end - begin <= 400
     if short:
+        stated = _stated(text, begin, end)
+        if stated is not None and stated.start > begin:
+            found.append(stated)
         found.append(_trimmed(text, begin, end, "whole"))
     return Extraction(tuple(c for c in found if c.end > c.start), tuple(boxes), (window, end))
 
@@ -253,12 +271,30 @@ def _after_mark(text: str, position: int, end: int, mark: str) -> list[Candidate
     result = []
     if segment is not None:
         inner = _trimmed(text, segment.start(), segment.end(), mark)
-        if whole.end <= segment.end() or not text[segment.end() : finish].lstrip(" ,;").startswith(("and", "or", "$", "\\")):
+        if whole.end <= segment.end() or not text[segment.end() : finish].lstrip(" ,;").startswith(
+            ("and", "or", "$", "\\")
+        ):
             result.append(inner)
     result.append(whole)
+    first = _FIRST_NUMBER.match(text, position, finish)
+    if first is not None:
+        result.append(_trimmed(text, *first.span(), mark))
+    stated = _stated(text, position, finish)
+    if stated is not None:
+        result.append(Candidate(stated.start, stated.end, mark))
     for c in _last_expressions(text, position, finish):
         result.append(Candidate(c.start, c.end, mark))
     return result
+
+
+def _stated(text: str, begin: int, end: int) -> Candidate | None:
+    """What the last sentence says after its last "is", "are" or "equals"."""
+    sentences = [m.end() for m in _SENTENCE_END.finditer(text, max(begin, end - 600), end)]
+    while sentences and not text[sentences[-1] : end].strip(" \n\t*$"):
+        sentences.pop()
+    start = sentences[-1] if sentences else begin
+    copula = _last(_COPULA, text, start, end)
+    return _trimmed(text, copula.end(), end, "stated") if copula is not None else None
 
 
 def _last_number(text: str, begin: int, end: int) -> re.Match[str] | None:
@@ -272,7 +308,12 @@ def _last_number(text: str, begin: int, end: int) -> re.Match[str] | None:
 
 def _last_expressions(text: str, begin: int, end: int) -> list[Candidate]:
     """The last math segments, bold words and the last number, the later one first."""
-    segments = [m.span() for m in _SEGMENT.finditer(text, begin, end)][-2:]
+    segments = _joined(text, [m.span() for m in _SEGMENT.finditer(text, begin, end)][-12:])
+    while len(segments) > 1 and _ASIDE.search(text, max(begin, segments[-1][0] - 24), segments[-1][0]) is not None:
+        if _SENTENCE_END.search(text, segments[-2][1], segments[-1][0]) is not None:
+            break
+        segments.pop()  # "is $-4$, attained at $x = 2$"
+    segments = segments[-2:]
     if segments and _PROSE.search(text, *segments[-1]) is not None:
         # Amounts of money broke the pairing of dollar signs: pair them from the end.
         segments = _last_pair(text, begin, end)
@@ -286,6 +327,16 @@ def _last_expressions(text: str, begin: int, end: int) -> list[Candidate]:
         result.append(_trimmed(text, *number.span(), "number"))
     result += [_trimmed(text, *span, "segment") for span in reversed(segments)]
     return result
+
+
+def _joined(text: str, segments: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Segments with the last ones joined when they list values: "$2$, $3$ and $4$"."""
+    if len(segments) < 2 or _AND.fullmatch(text, segments[-2][1], segments[-1][0]) is None:
+        return segments
+    first = len(segments) - 2
+    while first and _COMMA.fullmatch(text, segments[first - 1][1], segments[first][0]) is not None:
+        first -= 1
+    return [*segments[:first], (segments[first][0], segments[-1][1])]
 
 
 def _last_pair(text: str, begin: int, end: int) -> list[tuple[int, int]]:

@@ -18,7 +18,7 @@ from stepgym.verifiers.math.tree import (
     contains,
     num,
 )
-from stepgym.verifiers.math.vocabulary import LONE_UNITS, MULTIPLIERS, UNIT_WORDS
+from stepgym.verifiers.math.vocabulary import LONE_UNITS, MULTIPLIERS, UNIT_WORDS, UNITS
 
 _END = Token("end", "")
 _PADDING = (_END,) * 8
@@ -140,23 +140,30 @@ class _Parser:
     def relation(self) -> Node:
         if self.peek().kind == "r" and self.peek().value in ("=", "~"):
             self.take()  # A leading equals sign: "= 5".
-        first = self.union()
+        first = self.ratio()
         members, relations = [first], []
         while self.peek().kind == "r":
             relations.append(self.take().value)
-            members.append(self.union())
-        if self.at(":") and not relations and self.bars == 0 and not (self.in_set and first.op != "num"):
-            parts = [first]
-            while self.at(":"):
-                self.take()
-                parts.append(self.union())
-            last = parts[-1]
-            if last.op == "clock" and len(parts) == 2 and parts[0].op == "num":
-                return _clock(Node("ratio", (parts[0], num(last.value[0]))), last.value[2])
-            written = [t.value for t in self.tokens[self.position - 3 : self.position]]
-            clock = len(parts) == 2 and len(written[-1]) == 2 and len(written[0]) <= 2 and written[-1].isdecimal()
-            return Node("ratio", tuple(parts), clock)
+            members.append(self.ratio())
         return Node("rel", tuple(members), tuple(relations)) if relations else first
+
+    def ratio(self) -> Node:
+        first = self.union()
+        if self.at("choose"):
+            self.take()
+            return Node("fn", (first, self.union()), "binomial")
+        if not self.at(":") or self.bars or (self.in_set and first.op != "num"):
+            return first
+        parts = [first]
+        while self.at(":"):
+            self.take()
+            parts.append(self.union())
+        last = parts[-1]
+        if last.op == "clock" and len(parts) == 2 and parts[0].op == "num":
+            return _clock(Node("ratio", (parts[0], num(last.value[0]))), last.value[2])
+        written = [t.value for t in self.tokens[self.position - 3 : self.position]]
+        clock = len(parts) == 2 and len(written[-1]) == 2 and len(written[0]) <= 2 and written[-1].isdecimal()
+        return Node("ratio", tuple(parts), clock)
 
     def union(self) -> Node:
         node = self.sum()
@@ -397,7 +404,7 @@ class _Parser:
     def symbol(self, name: str) -> Node:
         if name.startswith("\\mathbb{"):
             return Node("sym", (), name)
-        if name in _FUNCTION_LETTERS:
+        if name in _FUNCTION_LETTERS or self.is_defined(name):
             primes = 0
             while primes < 4 and self.peek(primes) == ("o", "'", False):
                 primes += 1
@@ -409,6 +416,12 @@ class _Parser:
                     "fn", argument.args if argument.op == "tuple" else (argument,), f":{name}{primes * chr(39)}"
                 )
         return Node("sym", (), name)
+
+    def is_defined(self, name: str) -> bool:
+        """Whether `P(x) =` begins the answer: a letter applied to a letter or number that a relation follows."""
+        if self.position != 1 or len(name) != 1 or self.peek() != ("o", "(", False):
+            return False
+        return self.peek(1).kind in "sn" and self.peek(2).value == ")" and self.peek(3).kind == "r"
 
     def words(self, token: Token) -> Node:
         if self.peek().kind == "w" or len(token.value) > 1:
@@ -538,6 +551,9 @@ class _Parser:
 
     def environment(self, name: str) -> Node:
         if name in ("aligned", "align", "gathered", "split", "cases", "equation"):
+            if name != "cases":  # Alignment marks mean nothing; rows do.
+                rest = (t for t in self.tokens[self.position :] if t[:2] != ("o", "&"))
+                self.tokens = [*self.tokens[: self.position], *rest]
             return self.rows(name, cases=name == "cases")
         if name not in _MATRICES:
             raise UnreadableError(f"the environment {name!r} is not read")
@@ -593,6 +609,8 @@ class _Parser:
         if token.value not in LONE_UNITS or node.op not in ("num", "dec"):
             return False
         rest = [t.value for t in self.tokens[self.position + 1 :] if t.kind != "end"]
+        if token.spaced and rest[:1] == ["/"] and rest[1:2] and rest[1] in UNITS:
+            return rest[2:] in ([], ["^", "2"], ["^", "{", "2", "}"])
         return (token.spaced and not rest) or rest in (
             ["^", "2"],
             ["^", "3"],
@@ -606,10 +624,12 @@ class _Parser:
         return after.kind == "end" or (after.kind == "o" and after.value in ("^", ".", ")", "}", ","))
 
     def with_unit(self, node: Node) -> Node:
+        if node.op == "sym" and node.value in ("a", "A", "I"):
+            raise UnreadableError("an article or a pronoun stands before words")
         parts: list[str] = []
         while True:
             token = self.peek()
-            if token.kind in ("w", "f") or (token.kind == "s" and token.value.isalpha() and (parts or True)):
+            if token.kind in ("w", "f") or (token.kind == "s" and token.value.isalpha()):
                 if token.kind != "w" and parts and token.value not in UNIT_WORDS:
                     break
                 parts.append(self.take().value)

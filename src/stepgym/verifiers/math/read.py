@@ -84,6 +84,13 @@ def stripped_span(text: str, start: int, end: int) -> tuple[int, int]:
             return start, end
 
 
+def _belongs(text: str, start: int, end: int) -> bool:
+    """Whether the last mark is part of the answer: a factorial, or the dots of a repeating decimal."""
+    if text[end - 1] == "!":
+        return text[end - 2 : end - 1].isalnum() or text[end - 2 : end - 1] in ("!", ")")
+    return text.endswith("...", start, end) and text[max(start, end - 4) : end - 3].isdigit()
+
+
 def _leading_point(text: str, start: int, end: int) -> bool:
     return text[start] == "." and start + 1 < end and text[start + 1].isdigit()
 

@@ -241,7 +241,10 @@ def _differ_at(a: Node, b: Node, point: dict[str, str], evidence: Any) -> bool:
         try:
             return exact(left[0], where) != exact(right[0], where)
         except InexactError:
-            x, y = precise(left[0], where, real=False, digits=_DIGITS), precise(right[0], where, real=False, digits=_DIGITS)
+            x, y = (
+                precise(left[0], where, real=False, digits=_DIGITS),
+                precise(right[0], where, real=False, digits=_DIGITS),
+            )
             return bool(abs(x - y) > _TINY * max(abs(x), abs(y)))
     except (InexactError, TooLargeError, UndefinedError):
         return not _same_leaves(a, b, {})

@@ -114,6 +114,9 @@ def _list(node: Node) -> Node:
     items: list[Node] = []
     for a in node.args:
         items.extend(_signs(a) if contains(a, "pm") or contains(a, "mp") else [a])
+    items = [a for a in items if not _is_qualifier(a)] or items
+    if len(items) == 1:
+        return _shape(items[0])
     items = [_shape(a) for a in items]
     if all(a.op == "assign" for a in items):
         names = [a.args[0] for a in items]
@@ -138,6 +141,11 @@ def _list(node: Node) -> Node:
         except UnreadableError:
             pass
     return Node("list", tuple(items), node.value)
+
+
+def _is_qualifier(node: Node) -> bool:
+    """Whether an item only says what a letter stands for: `k \\in \\mathbb{Z}`."""
+    return node.op == "rel" and node.value == ("in",) and node.args[1].op == "sym" and node.args[0].op == "sym"
 
 
 def _is_unbounded(node: Node) -> bool:
@@ -175,11 +183,17 @@ def _relation(node: Node) -> Node:
 def _names_something(node: Node) -> bool:
     if node.op == "sym" or (node.op == "fn" and node.value.startswith(":")) or node.op == "text":
         return True
-    if node.op == "tuple":
+    if node.op in ("tuple", "ratio"):
         return all(a.op == "sym" for a in node.args)
     if node.op == "fn" and node.value in ("det", "gcd", "lcm", "min", "max"):
         return bool(symbols(node))
-    # P(X), AB(C): a product of letters and one bracket is a name when it stands left of an equals sign.
+    # The length |AB| of a segment.
+    if node.op == "fn" and node.value in ("abs", "norm"):
+        return node.args[0].op == "sym" and len(node.args[0].value) > 1
+    if node.op == "fn" and node.value in ("sin", "cos", "tan", "cot", "sec", "csc"):
+        return node.args[0].op == "sym"
+    if node.op == "div":  # dy/dx
+        return all(a.op == "mul" and a.args[0] == Node("sym", (), "d") for a in node.args)
     return False
 
 
@@ -189,6 +203,8 @@ def _equality(members: tuple[Node, ...], relations: tuple[str, ...]) -> Node:
     first, last = members[0], members[-1]
     if _names_something(first) and not (first.op == "sym" and first.value in symbols(last)):
         return Node("assign", (first, _value_of(_shape(last))))
+    if relations == ("~",) and not symbols(first) and first.op != "dec":
+        return _shape(first)  # "1/3 ~ 0.333": the exact side counts.
     if not is_expression(first) or not is_expression(last):
         return Node("assign", (first, _value_of(_shape(last))))
     if len(members) == 2 and last.op == "sym" and last.value not in symbols(first):

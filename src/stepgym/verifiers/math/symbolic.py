@@ -122,8 +122,8 @@ def _function(name: str, args: list[Any]) -> Any:
         "exp": "exp",
         "min": "Min",
         "max": "Max",
-        **{f: f for f in "sin cos tan cot sec csc sinh cosh tanh coth sech csch".split()},
-        **{"arc" + f: "a" + f for f in "sin cos tan cot sec csc sinh cosh tanh".split()},
+        **{f: f for f in ["sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh", "coth", "sech", "csch"]},
+        **{"arc" + f: "a" + f for f in ["sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh"]},
     }
     if name not in names:
         raise ValueError(f"{name} has no SymPy form")

@@ -76,6 +76,8 @@ _ESCAPES = {
     "\\-": ("_", ""),
 }
 _SEPARATOR = re.compile(r"[^\d.]")
+_DOTS = re.compile(r"\s*(?:\.{3}|\\[lc]?dots\b)")
+_REPETEND = re.compile(r"(\d*\.\d*?)((\d)\3{2,}|(\d{2,9}?)\4+)$")
 _ORDINAL = re.compile(r"(?:\^\s*\{?\s*)?(?:\\(?:text|mathrm|textrm)\s*\{\s*)?(?:st|nd|rd|th)\b\s*\}{0,2}")
 _SCIENTIFIC = re.compile(r"[eE][+-]?\d{1,6}(?![\w.])")
 _REPEATING = re.compile(r"\\(?:overline|bar|dot)\s*\{?(\d{1,200})\}?")
@@ -109,6 +111,12 @@ def _unescape(text: str) -> str:
     if "\\begin" in text:
         return re.sub(r"(?<!\\)\\\\(?=(?:frac|dfrac|tfrac|sqrt|begin|end|left|right|pi|cdot)\b)", r"\\", text)
     return re.sub(r"(?<!\\)\\\\(?=[A-Za-z{}%$!,;])", r"\\", text)
+
+
+def _repeated(number: str) -> str:
+    """`0.1666` before dots is 0.1(6); without a repetition the digits stand for themselves."""
+    m = _REPETEND.fullmatch(number)
+    return f"{m.group(1)}({m.group(3) or m.group(4)})" if m is not None else number
 
 
 class _Cutter:
@@ -171,7 +179,7 @@ class _Cutter:
             elif piece.isalpha() or piece.isalnum():
                 self.add("s", piece)
             else:
-                raise UnreadableError(f"unexpected character {ascii(piece)}")
+                raise UnreadableError(f"unexpected character {piece!a}")
         self.depth -= 1
 
     def currency(self, position: int, end: int) -> None:
@@ -191,6 +199,9 @@ class _Cutter:
         if m is not None:
             self.add("n", f"{piece}({m.group(1)})")
             return m.end()
+        if "." in piece and (m := _DOTS.match(self.text, position, end)) is not None:
+            self.add("n", _repeated(piece))
+            return m.end()
         m = _SCIENTIFIC.match(self.text, position, end)
         if m is not None:
             piece += m.group()
@@ -205,6 +216,8 @@ class _Cutter:
             self.add("k", lower)
         elif words:
             self.add("w", piece)
+        elif piece == "U" and self.out and self.out[-1].value in (")", "]", "\\}"):
+            self.add("o", "cup")
         elif len(piece) == 1:
             self.add(*(("c", piece) if piece in ("e", "i") else ("s", piece)))
         elif piece in FUNCTIONS:
@@ -213,7 +226,14 @@ class _Cutter:
             self.add("c", "pi")
         elif lower in ("inf", "infinity", "oo", "infty"):
             self.add("c", "inf")
-        elif lower in SHORT_WORDS or lower in ORDINALS or lower in UNIT_WORDS or lower in NUMBER_WORDS or len(piece) > 3 or "-" in piece:
+        elif (
+            lower in SHORT_WORDS
+            or lower in ORDINALS
+            or lower in UNIT_WORDS
+            or lower in NUMBER_WORDS
+            or len(piece) > 3
+            or "-" in piece
+        ):
             self.long_word(piece)
         elif piece.isupper():
             self.add("s", piece)
@@ -259,6 +279,8 @@ class _Cutter:
 
     def command(self, name: str, position: int, end: int, words: bool) -> int:
         if name in INVISIBLE:
+            if name == "angle" and self.out and self.out[-1][:2] == ("s", "m"):
+                self.out.pop()  # m\angle A is the measure of the angle.
             if name in ("left", "right") and self.text.startswith(".", position):
                 return position + 1
             return position

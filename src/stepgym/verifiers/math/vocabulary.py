@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-FUNCTIONS = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+FUNCTIONS = _words(
     "sin cos tan cot sec csc sinh cosh tanh coth sech csch arcsin arccos arctan arccot arcsec arccsc asin acos atan "
     "arcsinh arccosh arctanh asinh acosh atanh log ln lg exp sqrt cbrt abs floor ceil ceiling round factorial binomial "
-    "binom comb gcd lcm min max sgn sign re im arg det mod".split()
+    "binom comb gcd lcm min max sgn sign re im arg det mod"
 )
 FUNCTION_ALIASES = {
     "asin": "arcsin",
@@ -21,10 +26,10 @@ FUNCTION_ALIASES = {
     "comb": "binomial",
     "sign": "sgn",
 }
-GREEK = frozenset(
+GREEK = _words(
     "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau "
     "upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega ell hbar aleph nabla partial "
-    "triangle square circ bullet star heartsuit spadesuit clubsuit diamondsuit".split()
+    "triangle square circ bullet star heartsuit spadesuit clubsuit diamondsuit"
 )
 
 # What a LaTeX command is to the grammar: (token kind, value).
@@ -35,16 +40,16 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "infty": ("c", "inf"),
     "imath": ("c", "i"),
     "sqrt": ("L", "sqrt"),
-    **{name: ("L", "frac") for name in ("frac", "dfrac", "tfrac", "cfrac", "sfrac", "nicefrac")},
-    **{name: ("L", "binom") for name in ("binom", "dbinom", "tbinom")},
-    **{name: ("o", "*") for name in ("cdot", "times", "ast")},
+    **dict.fromkeys(("frac", "dfrac", "tfrac", "cfrac", "sfrac", "nicefrac"), ("L", "frac")),
+    **dict.fromkeys(("binom", "dbinom", "tbinom"), ("L", "binom")),
+    **dict.fromkeys(("cdot", "times", "ast"), ("o", "*")),
     "div": ("o", "/"),
-    **{name: ("r", "<=") for name in ("le", "leq", "leqslant", "leqq")},
-    **{name: ("r", ">=") for name in ("ge", "geq", "geqslant", "geqq")},
+    **dict.fromkeys(("le", "leq", "leqslant", "leqq"), ("r", "<=")),
+    **dict.fromkeys(("ge", "geq", "geqslant", "geqq"), ("r", ">=")),
     "lt": ("r", "<"),
     "gt": ("r", ">"),
-    **{name: ("r", "!=") for name in ("ne", "neq")},
-    **{name: ("r", "~") for name in ("approx", "simeq", "cong", "sim", "thickapprox")},
+    **dict.fromkeys(("ne", "neq"), ("r", "!=")),
+    **dict.fromkeys(("approx", "simeq", "cong", "sim", "thickapprox"), ("r", "~")),
     "equiv": ("r", "=="),
     "in": ("r", "in"),
     "pm": ("o", "pm"),
@@ -93,21 +98,22 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "quad": ("_", ""),
     "qquad": ("_", ""),
     "cr": ("o", "row"),
+    "choose": ("o", "choose"),
 }
 # Commands that change how something looks; their argument, if any, is read as if they were not there.
-INVISIBLE = frozenset(
+INVISIBLE = _words(
     "left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr bigm Bigm displaystyle textstyle "
     "scriptstyle limits nolimits rm it bf sf tt sc large Large normalsize small boxed fbox ensuremath mathstrut "
     "mathbf mathit boldsymbol bm mathcal mathsf mathtt overline underline widehat hat vec overrightarrow tilde bar "
-    "overleftarrow nonumber notag strut null thinspace hfill space mathopen mathclose mathord mathrel".split()
+    "overleftarrow nonumber notag strut null thinspace hfill space mathopen mathclose mathord mathrel angle measuredangle"
 )
-TEXT_COMMANDS = frozenset(
-    "text mbox hbox textbf textit textrm textnormal textsf texttt textsc emph textup mathrm operatorname".split()
+TEXT_COMMANDS = _words(
+    "text mbox hbox textbf textit textrm textnormal textsf texttt textsc emph textup mathrm operatorname"
 )
-DROP_WITH_ARGUMENT = frozenset("phantom hphantom vphantom hspace vspace color textcolor tag label hskip".split())
+DROP_WITH_ARGUMENT = _words("phantom hphantom vphantom hspace vspace color textcolor tag label hskip")
 # Commands that no answer needs and that could define or read something elsewhere.
-REFUSED = frozenset("def newcommand renewcommand input include let catcode write read csname expandafter loop".split())
-OPAQUE = frozenset("sum prod int iint iiint oint lim limsup liminf sup inf bigoplus".split())
+REFUSED = _words("def newcommand renewcommand input include let catcode write read csname expandafter loop")
+OPAQUE = _words("sum prod int iint iiint oint lim limsup liminf sup inf bigoplus")
 
 CHARACTERS = {
     "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "﹣": "-", "－": "-", "＋": "+", "＝": "=", "（": "(", "）": ")",
@@ -140,14 +146,13 @@ CHARACTER_MAP = str.maketrans(CHARACTERS)
 NUMBER_WORDS = {
     word: value
     for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen twenty".split()
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"]
     )
 } | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
 
 ORDINALS = {
     word: value
-    for value, word in enumerate("first second third fourth fifth sixth seventh eighth ninth tenth".split(), start=1)
+    for value, word in enumerate(["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"], start=1)
 }
 MULTIPLIERS = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 
@@ -183,15 +188,15 @@ _units("volume", "ml mL milliliter milliliters=1/1000;L l liter liters litre lit
 _units("money", "dollar dollars usd USD buck bucks=1;cent cents=1/100")
 _units("euro", "euro euros=1")
 _units("angle", "degree degrees deg=1")
-UNIT_WORDS = frozenset(UNITS) | frozenset(
+UNIT_WORDS = frozenset(UNITS) | _words(
     "square cubic sq cu unit units percent pct percentage percentages points point mph kph kmh hz newton newtons joule joules watt watts rupees yen "
-    "people person students ways miles marbles apples mod rad radian radians per an each of the".split()
+    "people person students ways miles marbles apples mod rad radian radians per an each of the"
 )
 # Words of up to three letters that are not products of variables.
-SHORT_WORDS = frozenset(
+SHORT_WORDS = _words(
     "so is it its not the was are has had but all no yes any one two by of to at as an we he she him her his you our "
     "us can may did do does for from get got how if than that then this too who why out off per put say see set due "
     "odd add sum won win men man boy day cat dog car bus box boxes cup cups age old new red big low way try use now "
-    "none true false east west june july may am pm ok my me be go up let".split()
+    "none true false east west june july may am pm ok my me be go up let"
 )
-LONE_UNITS = frozenset("m g s h L l".split())
+LONE_UNITS = _words("m g s h L l")

@@ -14,7 +14,9 @@ _NOISE = re.compile(r"[\s{}$~.,;:!?'\"`*_\\()\[\]-]+")
 _ARTICLES = re.compile(r"\b(?:the|a|an|is|are)\s+", re.IGNORECASE)
 _CHOICE = re.compile(r"\s*(?:option|choice|answer)?\s*\(?\s*([A-Za-z])\s*(?:[).:](?:\s+\S|\s*$))", re.IGNORECASE)
 _OPTION = re.compile(r"\s*(?:option|choice|answer)\s*:?\s*\(?([A-Ja-j])\)?\.?\s*", re.IGNORECASE)
-_SENTENCE = re.compile(r"\b(?:is|are|was|were|has|have|had|equals|there|there's|thus|therefore|so|hence|we|get)\b", re.IGNORECASE)
+_SENTENCE = re.compile(
+    r"\b(?:is|are|was|were|has|have|had|equals|there|there's|thus|therefore|so|hence|we|get)\b", re.IGNORECASE
+)
 _LETTERS = re.compile(r"[A-Za-z]")
 _NO_ANSWER = frozenset({"", "none", "nan", "null", "na", "n/a", "undefined?", "unknown", "nil"})
 _PHRASES: dict[str, Node] = {
@@ -22,7 +24,15 @@ _PHRASES: dict[str, Node] = {
     **dict.fromkeys(("nosolution", "nosolutions", "emptyset", "norealsolution", "norealsolutions", "empty"), EMPTY),
     **dict.fromkeys(("infinity", "positiveinfinity"), INFINITY),
 }
-_TRUTH = {"true": "yes", "false": "no", "y": "yes", "n": "no", "correct": "yes", "incorrect": "no"}
+_TRUTH = {
+    "true": "yes",
+    "false": "no",
+    "y": "yes",
+    "n": "no",
+    "doesnotexist": "dne",
+    "correct": "yes",
+    "incorrect": "no",
+}
 
 
 def plain(text: str) -> str:

@@ -53,6 +53,8 @@ def _push(sign: str, expects_value: bool, values: list[Decimal], signs: list[str
     if expects_value:
         if sign == "-":
             signs.append("neg")
+        elif sign != "+":
+            raise IndexError
         return True
     while signs and signs[-1] != "(" and _BINDING[signs[-1]] >= _BINDING[sign]:
         _apply(values, signs, context)
