@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (one list of seeds per line)
 """Fuzz the math answer verifier: no crash, no call over one second, flat memory.
 
     python benchmarks/verifier_fuzz.py --count 1000000
@@ -19,6 +20,7 @@ import traceback
 
 from stepgym.errors import InvalidInputError
 from stepgym.verifiers.math.answer import MathAnswerVerifier
+from stepgym.verifiers.math.symbolic import warm_up
 
 SEEDS = r"""
 5 | -3.75 | 1,234,567 | 1\frac{2}{3} | \frac{3}{4} | 28\% | \$36.50 | 90^\circ | 0.\overline{3} | 1.5\times 10^{-3} | 204_5
@@ -30,7 +32,121 @@ x^2+2x+1 | \frac{x+1}{x-1} | (a+b)^3 | \sin^2 x+\cos^2 x | \tan(2x) | f(x)=x^2-1
 So the result is **12**. | \boxed{\frac{1}{2}} or \boxed{0.5} | <think>1</think> The final answer is $x=3$. I hope it is correct.
 9 \pmod{11} | 2^{10} \bmod 7 | \gcd(12,18) | \sum_{k=1}^{n} k | \lim_{x\to 0}\frac{\sin x}{x} | \int_0^1 x\,dx
 """.replace("\n", " | ").split(" | ")
-PIECES = ["\\frac", "\\sqrt", "{", "}", "(", ")", "[", "]", "\\{", "\\}", "^", "_", "!", "!!", "\\left", "\\right", "\\boxed{", "\\text{", "\\begin{pmatrix}", "\\end{pmatrix}", "&", "\\\\", "\\pm", "\\cup", "\\in", "\\infty", "\\pi", "\\cdot", "\\times", "%", "\\%", "$", "$$", "\\(", "\\)", "\\[", "\\]", "|", "||", "\\lfloor", "\\rfloor", "\\binom", "\\log", "\\sin", "ln", "exp(", "sqrt(", ",", ";", ":", ".", "..", "...", "=", "==", "<", ">", "<=", ">=", "!=", "\\le", "\\ne", "\\approx", "+", "-", "*", "**", "/", "//", "~", "#", "####", "'", '"', "`", "@", "\\mathbb{R}", "\\emptyset", "\\pmod{", "\\bmod", "\\overline{", "0", "1", "9", "999", "1e99", "1e-9", "0.", ".5", "x", "y", "i", "e", "n", "AB", "nan", "inf", "None", "and", "or", "not", "\x00", "\x1b", "\u202e", "\u200b", "１", "١", "²", "√", "π", "−", "𝟙", "́"]
+PIECES = [
+    "\\frac",
+    "\\sqrt",
+    "{",
+    "}",
+    "(",
+    ")",
+    "[",
+    "]",
+    "\\{",
+    "\\}",
+    "^",
+    "_",
+    "!",
+    "!!",
+    "\\left",
+    "\\right",
+    "\\boxed{",
+    "\\text{",
+    "\\begin{pmatrix}",
+    "\\end{pmatrix}",
+    "&",
+    "\\\\",
+    "\\pm",
+    "\\cup",
+    "\\in",
+    "\\infty",
+    "\\pi",
+    "\\cdot",
+    "\\times",
+    "%",
+    "\\%",
+    "$",
+    "$$",
+    "\\(",
+    "\\)",
+    "\\[",
+    "\\]",
+    "|",
+    "||",
+    "\\lfloor",
+    "\\rfloor",
+    "\\binom",
+    "\\log",
+    "\\sin",
+    "ln",
+    "exp(",
+    "sqrt(",
+    ",",
+    ";",
+    ":",
+    ".",
+    "..",
+    "...",
+    "=",
+    "==",
+    "<",
+    ">",
+    "<=",
+    ">=",
+    "!=",
+    "\\le",
+    "\\ne",
+    "\\approx",
+    "+",
+    "-",
+    "*",
+    "**",
+    "/",
+    "//",
+    "~",
+    "#",
+    "####",
+    "'",
+    '"',
+    "`",
+    "@",
+    "\\mathbb{R}",
+    "\\emptyset",
+    "\\pmod{",
+    "\\bmod",
+    "\\overline{",
+    "0",
+    "1",
+    "9",
+    "999",
+    "1e99",
+    "1e-9",
+    "0.",
+    ".5",
+    "x",
+    "y",
+    "i",
+    "e",
+    "n",
+    "AB",
+    "nan",
+    "inf",
+    "None",
+    "and",
+    "or",
+    "not",
+    "\x00",
+    "\x1b",
+    "\u202e",
+    "\u200b",
+    "１",
+    "١",
+    "²",
+    "√",
+    "π",
+    "−",
+    "𝟙",
+    "́",
+]
 
 
 def mutate(rng: random.Random, seeds: list[str]) -> str:
@@ -124,6 +240,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    warm_up()
     result = fuzz(options.count, options.seed)
     for example in result["crash_examples"]:  # type: ignore[attr-defined]
         print(example)

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (one phrasing per string)
 """Worked solutions in many phrasings, made from reference solutions: real reasoning, a right or a wrong ending.
 
 Used by `benchmarks/verifiers.py`; third-party problems are read from $STEPGYM_SHARED and never stored.

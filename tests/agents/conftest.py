@@ -7,16 +7,6 @@ from typing import Any
 import gymnasium
 import pytest
 
-CORPUS = [
-    "3+4=0\n0+1=1\nanswer 1",
-    "The quick brown fox jumps over the lazy dog. né à l'été, 你好, 你们好!",
-    "system user assistant Question: Answer: what is 12 * 3? look, take apple 1 from desk 2",
-]
-CHATML = (
-    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-
 
 @pytest.fixture(scope="session")
 def char_tokenizer() -> Any:
@@ -31,35 +21,10 @@ def char_tokenizer() -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<eos>", pad_token="<pad>")
 
 
-def byte_tokenizer(chat_template: str | None, *, eos: str = "<|im_end|>", bos: str | None = None) -> Any:
-    """A byte-level BPE tokenizer in which most characters outside ASCII take several tokens."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    specials = ["<|im_start|>", "<|im_end|>", "<|endoftext|>", "<|begin_of_text|>", "<|start_header_id|>"]
-    specials += ["<|end_header_id|>", "<|eot_id|>", "<start_of_turn>", "<end_of_turn>", "<bos>", "<pad>"]
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=330, special_tokens=specials, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
-    )
-    tokenizer.train_from_iterator(CORPUS, trainer)
-    made = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token=eos, pad_token="<pad>", additional_special_tokens=specials, bos_token=bos
-    )
-    made.chat_template = chat_template
-    return made
-
-
 @pytest.fixture(scope="session")
-def chat_tokenizer() -> Any:
-    return byte_tokenizer(CHATML)
-
-
-@pytest.fixture(scope="session")
-def make_byte_tokenizer() -> Any:
-    return byte_tokenizer
+def chat_tokenizer(make_byte_tokenizer: Any, chat_templates: dict[str, tuple[str, str, str | None]]) -> Any:
+    template, eos, _ = chat_templates["chatml"]
+    return make_byte_tokenizer(template, eos=eos)
 
 
 def tiny_llama(tokenizer: Any, *, seed: int = 0, context: int = 256) -> Any:

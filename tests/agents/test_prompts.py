@@ -23,38 +23,10 @@ from stepgym.agents.conversation import Conversation, PromptEncoder
 from stepgym.agents.prompts import PromptFormat, template_hash
 from stepgym.errors import InvalidInputError
 
-CHATML = (
-    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-LLAMA3 = (
-    "{{ bos_token }}{% for m in messages %}<|start_header_id|>{{ m['role'] }}<|end_header_id|>\n\n"
-    "{{ m['content'] | trim }}<|eot_id|>{% endfor %}"
-    "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
-)
-GEMMA = (
-    "{{ bos_token }}"
-    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
-    "{% for m in messages %}<start_of_turn>{{ 'model' if m['role'] == 'assistant' else m['role'] }}\n"
-    "{{ m['content'] | trim }}<end_of_turn>\n{% endfor %}"
-    "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
-)
-# Drops the thoughts of all turns but the last, as reasoning models do.
-THINKING = (
-    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n"
-    "{{ m['content'].split('</think>')[-1] if m['role'] == 'assistant' else m['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-TEMPLATES = {
-    "chatml": (CHATML, "<|im_end|>", None),
-    "llama3": (LLAMA3, "<|eot_id|>", "<|begin_of_text|>"),
-    "gemma": (GEMMA, "<end_of_turn>", "<bos>"),
-}
 
-
-@pytest.fixture(scope="module", params=list(TEMPLATES))
-def tokenizer(request: Any, make_byte_tokenizer: Any) -> Any:
-    template, eos, bos = TEMPLATES[request.param]
+@pytest.fixture(scope="module", params=["chatml", "llama3", "gemma", "minicpm"])
+def tokenizer(request: Any, make_byte_tokenizer: Any, chat_templates: Any) -> Any:
+    template, eos, bos = chat_templates[request.param]
     return make_byte_tokenizer(template, eos=eos, bos=bos)
 
 
@@ -115,7 +87,10 @@ def test_an_end_of_turn_token_is_neither_doubled_nor_lost(tokenizer: Any) -> Non
         # The policy's own where it wrote it, else the template's.
         written = dialogue.prompts[0] + (dialogue.records[0].token_ids or ())
         assert dialogue.prompts[1][: len(written)] == written
-        assert dialogue.prompts[1].count(tokenizer.eos_token_id) == 3  # two turns of the user, one answer
+        said = [("user", "first"), ("assistant", "36"), ("user", "second")]
+        messages = [{"role": role, "content": content} for role, content in said]
+        plain = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        assert dialogue.prompts[1].count(tokenizer.eos_token_id) == plain.count(tokenizer.eos_token)
         assert (second.prompt_token_ids or ())[0] == tokenizer.eos_token_id or end
     assert_segments_hold(dialogue)
 
@@ -129,8 +104,8 @@ def test_the_same_text_the_same_ids_with_and_without_sampled_end(tokenizer: Any)
     assert one.prompts[1] == two.prompts[1]
 
 
-def test_a_template_that_rewrites_history_begins_a_segment(make_byte_tokenizer: Any) -> None:
-    tokenizer = make_byte_tokenizer(THINKING)
+def test_a_template_that_rewrites_history_begins_a_segment(make_byte_tokenizer: Any, chat_templates: Any) -> None:
+    tokenizer = make_byte_tokenizer(chat_templates["thinking"][0])
     dialogue = Dialogue(tokenizer, ChatPrompt())
     dialogue.turn("first", "12 * 3 is</think>36")
     record = dialogue.turn("second", "37")
@@ -140,8 +115,8 @@ def test_a_template_that_rewrites_history_begins_a_segment(make_byte_tokenizer: 
     assert_segments_hold(dialogue)
 
 
-def test_white_space_a_template_strips_begins_a_segment(make_byte_tokenizer: Any) -> None:
-    template, eos, bos = TEMPLATES["llama3"]
+def test_white_space_a_template_strips_begins_a_segment(make_byte_tokenizer: Any, chat_templates: Any) -> None:
+    template, eos, bos = chat_templates["llama3"]
     dialogue = Dialogue(make_byte_tokenizer(template, eos=eos, bos=bos), ChatPrompt())
     dialogue.turn("first", " 36\n", end=False)
     assert dialogue.turn("second", "37").new_segment
@@ -223,11 +198,11 @@ def test_forced_actions_are_encoded_with_their_end(chat_tokenizer: Any) -> None:
     assert not conversation.ask("desk").new_segment
 
 
-def test_unusable_templates_are_explained(char_tokenizer: Any, make_byte_tokenizer: Any) -> None:
+def test_unusable_templates_are_explained(char_tokenizer: Any, make_byte_tokenizer: Any, chat_templates: Any) -> None:
     message = ({"role": "user", "content": "a"},)
     with pytest.raises(InvalidInputError, match="no chat template"):
         ChatPrompt().render(message, char_tokenizer)  # type: ignore[arg-type]
-    gemma = make_byte_tokenizer(GEMMA, eos="<end_of_turn>", bos="<bos>")
+    gemma = make_byte_tokenizer(chat_templates["gemma"][0], eos="<end_of_turn>", bos="<bos>")
     with pytest.raises(InvalidInputError, match="instructions='user'"):
         Dialogue(gemma, ChatPrompt(), "Be brief.").turn("a", "b")
     with pytest.raises(InvalidInputError, match="instructions must be"):

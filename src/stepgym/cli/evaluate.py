@@ -7,7 +7,7 @@ from pathlib import Path
 from stepgym.agents.evaluate import compare, table
 from stepgym.agents.evaluation import Comparison, Evaluation
 from stepgym.cli import interrupts
-from stepgym.cli.evaluation import Contender, Evaluator, SEARCHES
+from stepgym.cli.evaluation import SEARCHES, Contender, Evaluator
 from stepgym.cli.parser import Arguments, Parser
 from stepgym.cli.playing import (
     add_amount,

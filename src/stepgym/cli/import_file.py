@@ -17,7 +17,7 @@ from stepgym.errors import InvalidInputError, unknown_name
 
 EXAMPLE = """
 stepgym import logs.jsonl --out runs/logs
-stepgym import logs.jsonl --format rows --column prompt=question --column response=output --column reward=ok --out runs/rows
+stepgym import rows.jsonl --format rows --column prompt=question --column response=output --out runs/rows
 stepgym import example_model_solutions.jsonl.gz --format gsm8k-solutions --out runs/gsm8k-solutions
 """
 
@@ -68,12 +68,10 @@ def configure(parser: Parser) -> None:
         dest="columns",
         action=TextPair,
         metavar="FIELD=PATH",
-        help="where a field is, as a dotted path: prompt, response, reward, task, id, policy; {name} in the path of the "
-        "response stands for each key that fits; may be repeated",
+        help="where a field is, as a dotted path: prompt, response, reward, task, id, policy; {name} in the path of "
+        "the response stands for each key that fits; may be repeated",
     )
-    parser.add_argument(
-        "--each", action="append", metavar="KEY", help="a key {name} stands for (default: all that fit)"
-    )
+    parser.add_argument("--each", action="append", metavar="KEY", help="a key for {name} (default: all that fit)")
     parser.add_argument("--context-messages", type=int, default=0, help="chat: so many first messages are observation")
     parser.add_argument("--env-id", default="imported", help="the environment the episodes are of (default: imported)")
     parser.add_argument("--policy", default="", help="who wrote them, where the rows do not say")
@@ -87,9 +85,7 @@ def configure(parser: Parser) -> None:
     group = parser.add_argument_group("verification")
     group.add_argument("--verify", metavar="VERIFIER", help="verify every episode again, see `stepgym list verifiers`")
     group.add_argument("--reference", metavar="PATH", help="the column with the reference answer")
-    group.add_argument(
-        "--reference-after", metavar="TEXT", help="the reference is what follows the last such text in it"
-    )
+    group.add_argument("--reference-after", metavar="TEXT", help="the reference is what follows this text")
     group.add_argument("--reference-file", metavar="FILE", help="the file with the references (default: FILE itself)")
     parser.output()
 

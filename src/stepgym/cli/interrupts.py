@@ -87,6 +87,8 @@ def stop_softly() -> Iterator[Stop]:
 def _terminate(number: int, frame: FrameType | None) -> None:
     global _terminated
     _terminated = True
+    if signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, signal.SIG_DFL, None):
+        raise KeyboardInterrupt  # started in the background, where shells let Ctrl-C be ignored
     signal.raise_signal(signal.SIGINT)
 
 

@@ -173,7 +173,7 @@ def _one(action: argparse.Action, value: Any, where: str) -> Any:
     kind = action.type
     if kind in (int, float):
         try:
-            value = kind(str(value))  # type: ignore[operator, misc]
+            value = kind(str(value))
         except ValueError:
             word = "a whole number" if kind is int else "a number"
             raise InvalidInputError(f"{where} must be {word}, got {value!r:.80}") from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +31,7 @@ def add_environment(parser: Parser) -> None:
 def add_amount(parser: Parser, *, samples: str) -> None:
     """`--episodes`, `--tasks`, `--samples`, `--seed` and `--concurrency`."""
     parser.add_argument("--episodes", type=int, help="how many episodes; the environment chooses the tasks")
-    parser.add_argument(
-        "--tasks", metavar="FILE", help="task ids, one a line, or JSON lines with an id; all are played"
-    )
+    parser.add_argument("--tasks", metavar="FILE", help="task ids, one a line, or JSON lines with an id")
     parser.add_argument("--samples", type=int, default=1, help=f"{samples} (default: 1)")
     parser.add_argument("--seed", type=int, default=0, help="repeats the run (default: 0)")
     parser.add_argument("--concurrency", type=int, default=256, help="episodes in flight (default: 256)")
@@ -98,9 +95,7 @@ def check_environment(args: Arguments) -> list[str]:
     finally:
         env.close()
     if not isinstance(drawn[0], str):
-        raise InvalidInputError(
-            f"{args.env} takes actions of type {type(drawn[0]).__name__}; expected a text environment"
-        )
+        raise InvalidInputError(f"{args.env} takes actions of type {type(drawn[0]).__name__}, expected str")
     return drawn
 
 
@@ -128,11 +123,6 @@ def read_task_ids(path: str) -> list[str]:
 def policy_prompt(args: Arguments, policy: Policy, name: str) -> PromptFormat:
     """The prompt format for a policy loaded as `name`."""
     return prompt_of(args, getattr(policy, "tokenizer", None), trained=name if Path(name).is_dir() else None)
-
-
-def shares(counts: Sequence[tuple[int, str]]) -> str:
-    """ "3 of this, 2 of that" without what is zero."""
-    return ", ".join(f"{count:,} {what}" for count, what in counts if count)
 
 
 def _task_id(line: str, where: str) -> str:

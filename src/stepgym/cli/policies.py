@@ -101,7 +101,9 @@ def training_settings(folder: str | Path) -> dict[str, Any]:
 def is_hub_name(name: str) -> bool:
     """Whether `name` looks like owner/model and not like a path whose beginning exists here."""
     owner, slash, model = name.partition("/")
-    return bool(slash and owner and model) and "/" not in model and owner[0] not in "./~" and not Path(owner).exists()
+    # Runs go to runs/ by custom: a mistyped one shall not be looked for on the network.
+    local = not owner or owner[0] in "./~" or owner == "runs" or Path(owner).exists()
+    return bool(slash and model) and "/" not in model and not local
 
 
 def best_device() -> str | None:

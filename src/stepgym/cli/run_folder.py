@@ -27,7 +27,8 @@ def open_run(
 
     Args:
         args: With `out`, `overwrite` and maybe `resume`.
-        kind, title: For the report.
+        kind: For the report, as `title`.
+        title: The report's heading.
         settings: The resolved settings; written as `config.json`, which `--config` takes.
         seeds: Of the run.
         inputs: What the run reads: replacing the folder must not remove it.

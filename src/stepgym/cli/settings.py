@@ -44,19 +44,32 @@ def settings_of(cls: type) -> list[Setting]:
 
 
 def settings_in_source(module: str, name: str) -> list[Setting]:
-    """The fields that the class `name` itself declares, read from the source of `module` without importing it."""
+    """The fields of the class `name` and of its bases within stepgym, from their sources, without importing them."""
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(module)
     path = Path(spec.origin)
     tree = ast.parse(path.read_text(encoding="utf-8"))
     (node,) = (n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == name)
+    homes = {
+        alias.name: statement.module
+        for statement in tree.body
+        if isinstance(statement, ast.ImportFrom) and (statement.module or "").startswith("stepgym.")
+        for alias in statement.names
+    }
+    found: dict[str, Setting] = {}
+    for base in node.bases:
+        if isinstance(base, ast.Name) and base.id in homes:
+            found |= {s.name: s for s in settings_in_source(str(homes[base.id]), base.id)}
     help_of = attribute_texts(ast.get_docstring(node) or "")
-    return [
+    # A class may say more about a field of its base, and give it another default.
+    found = {s.name: dataclasses.replace(s, help=help_of.get(s.name, s.help)) for s in found.values()}
+    own = [
         _setting(item.target.id, ast.unparse(item.annotation), help_of, _default(item.value), path.parent)
         for item in node.body
         if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
     ]
+    return list((found | {s.name: s for s in own}).values())
 
 
 def attribute_texts(docstring: str) -> dict[str, str]:

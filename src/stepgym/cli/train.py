@@ -48,7 +48,7 @@ _RESUMED = (
 
 
 def method_settings() -> list[Setting]:
-    """The fields that `OREOConfig` adds to `TrainingArguments`."""
+    """What `OREOConfig` adds to `TrainingArguments`."""
     known = {s.name for s in _TRAINING} | {"output_dir"}
     own = settings_in_source("stepgym.train.oreo", "OREOConfig")
     return [s for s in own if s.help and s.name not in known]
@@ -59,9 +59,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument("log", nargs="?", metavar="LOG", help="an episode log")
     parser.needs("log", "LOG, the folder of an episode log")
     start = parser.add_mutually_exclusive_group()
-    start.add_argument(
-        "--model", metavar="DIR", help="the model that wrote the log: a folder or a name on the model hub"
-    )
+    start.add_argument("--model", metavar="DIR", help="the model that wrote the log: a folder, or a name on the hub")
     start.add_argument(
         "--from-scratch",
         choices=tuple(SIZES),
@@ -92,9 +90,7 @@ def configure(parser: Parser) -> None:
 def run(args: Arguments) -> None:
     """Train, keep the result, and evaluate the value function on the tasks that were held back."""
     if (args.model is None) == (args.from_scratch is None):
-        raise InvalidInputError(
-            "say what to start from: --model DIR (the model that wrote the log) or --from-scratch tiny"
-        )
+        raise InvalidInputError("say what to start from: --model DIR (what wrote the log) or --from-scratch tiny")
     refuse_full(args)
     if args.model is not None and not is_hub_name(args.model):
         model_folder(Path(args.model).expanduser())

@@ -25,6 +25,11 @@ _OTHER_IDS = (
     "this is not the model that wrote the log."
 )
 
+_FROM_NOTHING = (
+    "stepgym: warning: OREO weighs what a model already does, and this one does nothing yet: "
+    "train it with --method sft first, then give that folder as --model"
+)
+
 
 class Training:
     """Model and data of one `stepgym train`.
@@ -56,9 +61,10 @@ class Training:
         with record.phase("read and tokenise"):
             trainer, held_back = self._prepare(record, prompt)
         size = sum(p.numel() for p in self.model.parameters())
-        remark(
-            f"{self.args.method} of a model with {size / 1e6:,.2f} M parameters, {len(trainer.train_dataset):,} episodes"
-        )
+        if self.args.from_scratch is not None and self.args.method == "oreo":
+            remark(_FROM_NOTHING)
+        count = len(trainer.train_dataset)
+        remark(f"{self.args.method} of a model with {size / 1e6:,.2f} M parameters on {count:,} episodes")
         with record.phase("training"):
             self._train(trainer, folder)
         guard = getattr(trainer, "guard", None)
@@ -95,8 +101,8 @@ class Training:
             options = replace(self.config.tokenize_options(context), prompt=prompt)
             kind: Any = OREOTrainer
         else:
-            limits = [n for n in (self.config.max_length, context) if n]
-            options, kind = TokenizeOptions(max_length=min(limits, default=None), prompt=prompt), SupervisedTrainer
+            options = TokenizeOptions(max_length=self.config.longest(context), prompt=prompt)
+            kind = SupervisedTrainer
         tokens = tokenized(train, self.tokenizer, options, what="to train on")
         if not tokens:
             raise InvalidInputError("no episode of the log can be trained on (see the counts above)")

@@ -22,3 +22,9 @@ def register_builtin() -> None:
         entry_point="stepgym.envs.math:MATHEnv",
         summary="competition mathematics; path= names your copy of MATH",
     )
+    register(
+        "stepgym/ALFWorld-v0",
+        entry_point="stepgym.envs.alfworld.env:ALFWorldEnv",
+        max_episode_steps=50,
+        summary="household tasks in text; generated games, or path= names your copy of the official ones",
+    )

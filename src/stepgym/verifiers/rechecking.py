@@ -6,7 +6,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -41,7 +41,8 @@ def check_finding(finding: Finding, response: str, reference: Any, *, context: s
         return check_math_finding(finding, response, reference, context=context)
     if finding.kind not in _RECHECKS:
         raise unknown_name("kind of finding", finding.kind, [*_RECHECKS, *_MATH_ANSWER])
-    return _RECHECKS[finding.kind](finding, response, reference)
+    with localcontext(prec=60):
+        return _RECHECKS[finding.kind](finding, response, reference)
 
 
 def _calculation(finding: Finding, response: str, reference: Any) -> bool:
@@ -63,6 +64,32 @@ def _copied(finding: Finding, response: str, reference: Any) -> bool:
     copied = reckon(response[finding.start : finding.end].replace(",", ""))
     before = response[: finding.start].rstrip(" $\\*")
     return None not in (result, copied) and result != copied and before.endswith(f"<<{annotation}>>")
+
+
+def _equation(finding: Finding, response: str, reference: Any) -> bool:
+    """An equation after another: the later one's root put into the earlier one, or both compared at some points."""
+    facts = finding.evidence
+    if response[finding.start : finding.end] != facts["after"] or facts["before"] not in response:
+        return False
+    before, after = (
+        [_left_minus_right(facts[key], facts["unknown"], Decimal(x)) for x in range(7)] for key in ("before", "after")
+    )
+    if None in before or None in after:
+        return False
+    slope = after[1] - after[0]
+    if all(abs(value - after[0] - slope * x) < _CLOSE for x, value in enumerate(after)):
+        at_root = _left_minus_right(facts["before"], facts["unknown"], -after[0] / slope)
+        return at_root is not None and (abs(at_root) < Decimal("1e-30")) == (finding.severity == "proved")
+    pairs = itertools.pairwise(zip(before, after, strict=True))
+    return finding.severity == "proved" and all(abs(a * d - b * c) < _CLOSE for (a, b), (c, d) in pairs)
+
+
+def _left_minus_right(equation: str, unknown: str, value: Decimal) -> Any:
+    """Left minus right side of an equation at a value of its unknown, None when it has no value there."""
+    put = re.sub(unknown, f"({value:f})", equation.replace(" ", ""))
+    put = re.sub(r"(?<=[0-9)])(?=\()|(?<=\))(?=[0-9])", "*", put)
+    left, right = (reckon(side) for side in put.split("="))
+    return None if left is None or right is None else left - right
 
 
 def _final_line(finding: Finding, response: str, reference: Any) -> bool:
@@ -188,6 +215,7 @@ _RECHECKS: dict[str, Recheck] = {
     "arithmetic": _chain_line,
     "calculation": _calculation,
     "copied-result": _copied,
+    "equation": _equation,
     "exact-match": _exact,
     "final-answer": _chain_answer,
     "wrong-operand": _chain_operand,

@@ -70,6 +70,8 @@ def read_dialect(domain: str, grammar: str) -> Dialect:
     if not re.fullmatch(r"(move|put) \{o\} [a-z/]+ \{r\}", put) or not re.fullmatch(r"[^{}]*\{o\}[^{}]*\{r\}[^{}]*", feedback):
         raise InvalidInputError(_foreign("grammar"))
     helping = commands["help"][1] if "help" in commands else None
+    if helping == "#help.feedback#":
+        helping = str(rules["help.feedback"][0]["rhs"])
     # TextWorld's grammar takes white space at the beginning of a text for an empty comment.
     return Dialect(put, feedback, _ARRIVALS[arrival[1]], helping.lstrip() if helping is not None else None)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stepgym.envs.alfworld.dialects import read_dialect, split_task
-from stepgym.envs.alfworld.world import ABILITIES, CONDITIONS, Game, Goal, Receptacle, Thing
+from stepgym.envs.alfworld.world import ABILITIES, CONDITIONS, Dialect, Game, Goal, Receptacle, Thing
 from stepgym.errors import InvalidInputError
 
 GAME_FILE = "game.tw-pddl"
@@ -82,7 +82,7 @@ def read_game(data: Any, game_id: str) -> Game:
     grammar, task = split_task(data["grammar"])
     dialect = read_dialect(data["pddl_domain"], grammar)
     facts, goal = _read_problem(data["pddl_problem"])
-    return _build(game_id, task, _read_goal(goal), dialect, facts, tuple(walkthrough))
+    return build_game(game_id, task, _read_goal(goal), dialect, facts, tuple(walkthrough))
 
 
 def _read_problem(problem: str) -> tuple[list[tuple[str, tuple[str, ...]]], str]:
@@ -126,14 +126,15 @@ def _read_goal(text: str) -> Goal:
     return Goal("place", kinds["objecttype"], kinds["receptacletype"], abilities, tuple(set(needs) - set(abilities)))
 
 
-def _build(
+def build_game(
     game_id: str,
     task: str,
     goal: Goal,
-    dialect: Any,
+    dialect: Dialect,
     facts: Iterable[tuple[str, tuple[str, ...]]],
-    walkthrough: tuple[str, ...],
+    walkthrough: tuple[str, ...] = (),
 ) -> Game:
+    """A game from its facts; each is a predicate and its arguments, all in lower case."""
     pairs: dict[str, list[tuple[str, str]]] = defaultdict(list)
     single: dict[str, set[str]] = defaultdict(set)
     ids: set[str] = set()
@@ -152,9 +153,9 @@ def _build(
         raise InvalidInputError(f"expected one agent at one location, got {len(start)}")
     things = sorted(set(kind_of) | {o for name in ("inreceptacle", "objectatlocation") for o, _ in pairs[name]})
     receptacles = sorted(spot_of)
-    spots = sorted({spot for name in ("receptacleatlocation", "objectatlocation") for _, spot in pairs[name]} | set(start.values()))
+    spots = {spot for name in ("receptacleatlocation", "objectatlocation", "atlocation") for _, spot in pairs[name]}
     thing_at, receptacle_at, spot_at = (
-        {name: number for number, name in enumerate(those)} for those in (things, receptacles, spots)
+        {name: number for number, name in enumerate(those)} for those in (things, receptacles, sorted(spots))
     )
     contents: list[set[int]] = [set() for _ in receptacles]
     for thing, receptacle in pairs["inreceptacle"]:
@@ -163,9 +164,12 @@ def _build(
     places: list[set[int]] = [set() for _ in things]
     for thing, spot in pairs["objectatlocation"]:
         places[thing_at[thing]].add(spot_at[spot])
+    shapes = {shape[r] for r in receptacles if r in shape}
+    kinds = {kind_of[o] for o in things if o in kind_of and o in single["pickupable"]}
     fits: dict[str, set[str]] = defaultdict(set)
     for outer, inner in pairs["cancontain"]:
-        fits[_kind(outer)].add(_kind(inner))
+        if outer in shapes and inner in kinds:
+            fits[_kind(outer)].add(_kind(inner))
     inside: dict[int, set[int]] = defaultdict(set)
     for inner, outer in pairs["inreceptacleobject"]:
         if inner in thing_at and outer in thing_at and inner != outer:
@@ -175,7 +179,7 @@ def _build(
         task=task,
         goal=goal,
         dialect=dialect,
-        locations=tuple(names[spot] for spot in spots),
+        locations=tuple(names[spot] for spot in sorted(spots)),
         start=spot_at[next(iter(start.values()))],
         receptacles=tuple(
             Receptacle(names[r], _kind(shape.get(r, "")), spot_at[spot_of[r]], r in single["openable"])

@@ -31,9 +31,9 @@ def _postpone(left: Node, right: Node) -> bool | None:
 
 
 class MathAnswerVerifier:
-    """Decides whether the answer of a response equals the reference.
+    r"""Decides whether the answer of a response equals the reference.
 
-    The answer is read from `\\boxed{}`, `####`, "the answer is" and the like, else from the last expression. Text is
+    The answer is read from `\boxed{}`, `####`, "the answer is" and the like, else from the last expression. Text is
     never evaluated as code; length, nesting and the size of numbers are capped before any number is built; what needs
     symbolic work is done in worker processes under a deadline. The verdict is symmetric and deterministic.
 
@@ -184,7 +184,8 @@ def _together(readings: list[Reading]) -> Reading | None:
 def _reference_text(reference: Any) -> str:
     if isinstance(reference, bool) or not isinstance(reference, str | int | float):
         raise InvalidInputError(
-            f"the reference of a math answer must be a text or a number, got {type(reference).__name__}: {reference!r:.80}"
+            "the reference of a math answer must be a text or a number, "
+            f"got {type(reference).__name__}: {reference!r:.80}"
         )
     return reference if isinstance(reference, str) else repr(reference)
 

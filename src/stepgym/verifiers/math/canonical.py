@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from fractions import Fraction
 
 from stepgym.verifiers.math import polynomial as poly
-from stepgym.verifiers.math.evaluate import InexactError, UndefinedError, exact
+from stepgym.verifiers.math.exact import InexactError, UndefinedError, exact
 from stepgym.verifiers.math.polynomial import Arena, Polynomial, constant
 from stepgym.verifiers.math.tree import MAX_FACTORIAL, Node, TooLargeError, num
 
@@ -79,8 +80,7 @@ class _Builder:
                 product = self.times(product[0], other[0]), self.times(product[1], other[1])
             return product
         if op == "div":
-            top, bottom = self.quotient(args[0]), self.quotient(args[1])
-            return self.divided(top, bottom)
+            return self.divided(self.quotient(args[0]), self.quotient(args[1]))
         if op == "pow":
             return self.raised(args[0], args[1])
         if op == "percent":
@@ -291,21 +291,24 @@ class _Builder:
             return self.quotient(_hyperbolic(name, args[0]))
         if name == "abs":
             return self.absolute(args[0])
-        if name == "binomial" and len(args) == 2 and args[1].op == "num" and args[1].value in range(1, 9):
-            if args[0].op != "num":
-                top, bottom = _ONE, 1
-                for k in range(args[1].value):
-                    factor = self.quotient(Node("add", (args[0], num(-k))))
-                    if factor[1] != _ONE:
-                        raise InexactError(name)
-                    top, bottom = self.times(top, factor[0]), bottom * (k + 1)
-                return poly.scale(top, Fraction(1, bottom)), _ONE
+        if name == "binomial" and args[0].op != "num" and args[1].op == "num" and args[1].value in range(1, 9):
+            return self.binomial(args[0], args[1].value)
         if name == "factorial" and args[0].op == "num" and 0 <= args[0].value <= MAX_FACTORIAL:
             return constant(exact(node)), _ONE
         try:
             return constant(exact(node)), _ONE
         except InexactError:
             return self.opaque(name, [self.quotient(a) for a in args])
+
+    def binomial(self, upper: Node, lower: int) -> Quotient:
+        """n(n-1)...(n-k+1)/k! for a variable n."""
+        top = _ONE
+        for k in range(lower):
+            factor = self.quotient(Node("add", (upper, num(-k))))
+            if factor[1] != _ONE:
+                raise InexactError("binomial")
+            top = self.times(top, factor[0])
+        return poly.scale(top, Fraction(1, math.factorial(lower))), _ONE
 
     def opaque(self, name: str, values: list[Quotient]) -> Quotient:
         spelled = ",".join(poly.text(t) + ("" if b == _ONE else "/" + poly.text(b)) for t, b in values)

@@ -15,7 +15,7 @@ Base = Literal["value", "written"]
 
 @dataclass(frozen=True, slots=True)
 class AnswerConventions:
-    """The conventions under which answers are compared; everything else is mathematics.
+    r"""The conventions under which answers are compared; everything else is mathematics.
 
     Attributes:
         percent: "either": `28%` equals both 28 and 0.28; "value": it equals 0.28 only.
@@ -29,7 +29,7 @@ class AnswerConventions:
         base: "value": `10_2` equals 2; "written": digits and base must both agree.
         strip_assignment: Whether `x = 5` equals the bare 5.
         interval_notation: Whether `1 < x <= 2` equals `(1, 2]`.
-        strict: Whether the response must mark its answer (`\\boxed{}`, `####`, "the answer is"); without a mark the
+        strict: Whether the response must mark its answer (`\boxed{}`, `####`, "the answer is"); without a mark the
             response is wrong. Otherwise the last expression counts.
         timeout: Seconds that symbolic work on one answer may take in all, waiting for a worker included.
     """

@@ -15,12 +15,14 @@ _BOX_WINDOW = 60_000  # characters at the end of a response in which boxes are l
 _WINDOW = 8_000  # characters at the end of a response in which phrases and last expressions are looked for
 
 _BOX = re.compile(r"\\{1,2}(?:boxed|fbox|framebox)(?![A-Za-z])|\bboxed(?=\{)")
+_EMPTY_BOX = re.compile(r"\\(?:boxed|fbox)\s{0,4}\{\s{0,20}\}")
 _BLANK_BOX = re.compile(r"(?:\s|\\(?:h|v)?phantom\{[^{}]*\}|\\q?quad|\\[,;:! ]|\\hspace\{[^{}]*\}|~|\?)*")
 _BRACES = re.compile(r"\\[\s\S]|[{}]")
 _TURN_END = re.compile(r"<\|(?:im_end|im_start|endoftext|eot_id|end_of_text|end|user|assistant)\|>|</s>")
 _THINK_END = re.compile(r"</(?:think|thinking|reasoning|thought)>")
 _STRONG = re.compile(
-    r"(?:####(?=\s*(?:[-−+$\\\d.(*\[{]|[A-Za-z](?![A-Za-z])))|(?:^|\n)[ \t]{0,8}(?:\*\*)?A[ \t]{0,2}:|final\s+answers?(?:\s*\*\*)?\s*(?:(?:is|are)\b\s*:?|[:=\n])(?:\s*\*\*)?)",
+    r"(?:####(?=\s*(?:[-−+$\\\d.(*\[{]|[A-Za-z](?![A-Za-z])))|"
+    r"(?:^|\n)[ \t]{0,8}(?:\*\*)?A[ \t]{0,2}:|final\s+answers?(?:\s*\*\*)?\s*(?:(?:is|are)\b\s*:?|[:=\n])(?:\s*\*\*)?)",
     re.IGNORECASE,
 )
 _HASHES = re.compile(r"####[ \t]*(?=[-−+$\\\d.(*\[{]|[A-Za-z](?![A-Za-z]))([^\n]{1,400})")
@@ -49,10 +51,12 @@ _AND = re.compile(r"\s*,?\s*(?:and|or)\s*")
 _COMMA = re.compile(r"\s*[,;]\s*")
 _ASIDE = re.compile(r"\b(?:at|when|where|for|if|since|because|as|with|using|from|by)\s*$", re.IGNORECASE)
 _COPULA = re.compile(
-    r"\b(?:is|are|equals|be|was|were)\b:?\s*(?:(?:approximately|about|exactly|simply|just|thus|therefore|equal to|option|choice)\s+)*",
+    r"\b(?:is|are|equals|be|was|were)\b:?\s*"
+    r"(?:(?:approximately|about|exactly|simply|just|thus|therefore|equal to|option|choice)\s+)*",
     re.IGNORECASE,
 )
 _DENIED = re.compile(r"(?:\bnot|n't|\bthan|\binstead of|\bexcept|≠|!=)\s*(?:\w+\s+)?$", re.IGNORECASE)
+_HEDGED = re.compile(r"\d[^.\n]{0,12}\b(?:or|maybe|possibly|perhaps)\s*\(?\s*$", re.IGNORECASE)
 _REMARK = re.compile(r"\s*I hope (?:it|this) is correct\.?[\s\S]*$", re.IGNORECASE)
 
 
@@ -101,6 +105,8 @@ def extract(text: str) -> Extraction:
     if tagged is not None:
         begin, end = tagged
     boxes = find_boxes(text, begin, end)
+    if not boxes and _EMPTY_BOX.search(text, max(begin, end - _BOX_WINDOW), end) is not None:
+        return Extraction(())
     found: list[Candidate] = []
     window = max(begin, end - _WINDOW)
     last_box = boxes[-1].end if boxes else -1
@@ -301,7 +307,10 @@ def _last_number(text: str, begin: int, end: int) -> re.Match[str] | None:
     """The last number that is not denied: in "5, not 4" it is 5."""
     found = None
     for m in _NUMBER.finditer(text, begin, end):
-        if _DENIED.search(text, max(begin, m.start() - 24), m.start()) is None:
+        before = max(begin, m.start() - 24)
+        if _HEDGED.search(text, before, m.start()) is not None:
+            found = None  # "4 (or 5)" is no answer.
+        elif _DENIED.search(text, before, m.start()) is None:
             found = m
     return found
 

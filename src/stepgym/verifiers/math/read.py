@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from stepgym.verifiers.math.parse import parse, read_number
+from stepgym.verifiers.math.build import read_number
+from stepgym.verifiers.math.parse import parse
 from stepgym.verifiers.math.shape import shaped
 from stepgym.verifiers.math.tree import MAX_CHARACTERS, Node, OpaqueError, TooLargeError, UnreadableError, num
 from stepgym.verifiers.math.words import choice, has_words, no_answer, text_answer
@@ -19,6 +20,7 @@ _DOLLAR = re.compile(r"(?<!\\)\$")
 _BASED = re.compile(
     r"(?:\\(?:text|mathrm|mbox)\s*)?[{(]?\s*(-?[0-9A-Z]{1,300}(?:\.[0-9A-Z]{1,300})?)\s*[})]?\s*_\s*\{?\s*(?:\\text\{)?(\d{1,2})\s*\}{0,2}"
 )
+_SYMPY_MATRIX = re.compile(r"(?:Mutable|Immutable)?(?:Dense)?Matrix\((\[.+\])\)", re.DOTALL)
 _EDGE = " \t\r\n.,;:!?\"'“”"
 _PLAIN = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ()")
 _DELIMITERS = (
@@ -65,9 +67,7 @@ def stripped_span(text: str, start: int, end: int) -> tuple[int, int]:
         before = start, end
         while start < end and (text[start] in _EDGE and not _leading_point(text, start, end)):
             start += 1
-        while (
-            start < end and text[end - 1] in _EDGE and not (text[end - 1] in "!" and text[end - 2 : end - 1].isalnum())
-        ):
+        while start < end and text[end - 1] in _EDGE and not _belongs(text, start, end):
             end -= 1
         if end - start > 1 and text[end - 1] == "\\" and text[end - 2] != "\\" and text[end : end + 1] in _EDGE:
             end -= 1
@@ -120,6 +120,9 @@ def read(text: str, *, decimal_comma: bool = False) -> Reading:
         return Reading(text[:80], (), f"the answer is longer than {MAX_CHARACTERS} characters", too_large=True)
     start, end = stripped_span(text, 0, len(text))
     text = text[start:end]
+    m = _SYMPY_MATRIX.fullmatch(text)
+    if m is not None:
+        text = m.group(1)
     if "$" in text and len(_DOLLAR.findall(text)) % 2 == 0:
         text = _DOLLAR.sub(" ", text).strip()
     if no_answer(text) and not any(c in text for c in "()[]{}"):
@@ -128,9 +131,9 @@ def read(text: str, *, decimal_comma: bool = False) -> Reading:
     problem, too_large = "", False
     based = _BASED.fullmatch(text)
     if based is not None:
-        node = _based(based.group(1), int(based.group(2)))
-        if node is not None:
-            return Reading(text, (node,))
+        numeral = _based(based.group(1), int(based.group(2)))
+        if numeral is not None:
+            return Reading(text, (numeral,))
     for commas in (True, False) if _THOUSANDS.search(text) else (True,):
         try:
             node = shaped(parse(text, commas=commas))

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from stepgym.verifiers.math.evaluate import PRIME, InexactError, UndefinedError, exact, modular, multiprecision, precise
+from stepgym.verifiers.math.exact import PRIME, InexactError, UndefinedError, exact, modular
+from stepgym.verifiers.math.kinds import with_imaginary_unit
+from stepgym.verifiers.math.precise import multiprecision, precise
 from stepgym.verifiers.math.read import Reading, read
 from stepgym.verifiers.math.tree import Node, TooLargeError, num, symbols, walk
 from stepgym.verifiers.math.units import measure
@@ -105,6 +107,7 @@ def _same_leaves(a: Node, b: Node, evidence: Any, *, rounded: bool = False) -> b
     """Whether two answers have the same numbers in them at fresh points; in any order unless one is a tuple."""
     if a == b:
         return True
+    a, b = with_imaginary_unit(a, b), with_imaginary_unit(b, a)
     if a.op == b.op == "quantity":
         measures = measure(a.value), measure(b.value)
         if measures[0] is not None and measures[1] is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stepgym.verifiers.math.evaluate import InexactError, UndefinedError, approximate
+from stepgym.verifiers.math.approximate import approximate
+from stepgym.verifiers.math.exact import InexactError, UndefinedError
 from stepgym.verifiers.math.tree import INFINITY, Node, TooLargeError, UnreadableError
 from stepgym.verifiers.math.values import same_value
 

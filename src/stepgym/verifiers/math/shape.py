@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stepgym.verifiers.math import region as regions
 from stepgym.verifiers.math.canonical import polynomial_form
-from stepgym.verifiers.math.evaluate import InexactError, UndefinedError
+from stepgym.verifiers.math.exact import InexactError, UndefinedError
 from stepgym.verifiers.math.tree import (
     EXPRESSION_OPS,
     INFINITY,
@@ -14,6 +14,7 @@ from stepgym.verifiers.math.tree import (
     TooLargeError,
     UnreadableError,
     contains,
+    exact_number,
     is_expression,
     num,
     symbols,
@@ -81,7 +82,7 @@ def _value_of(node: Node) -> Node:
 
 
 def _signs(node: Node) -> list[Node]:
-    """The answers an expression with plus-minus stands for; `\\mp` follows the sign of `\\pm`."""
+    r"""The answers an expression with plus-minus stands for; `\mp` follows the sign of `\pm`."""
     correlated = contains(node, "mp")
     count = 1 if correlated else min(3, sum(1 for n in walk(node) if n.op == "pm"))
     if node.op == "list":
@@ -144,7 +145,7 @@ def _list(node: Node) -> Node:
 
 
 def _is_qualifier(node: Node) -> bool:
-    """Whether an item only says what a letter stands for: `k \\in \\mathbb{Z}`."""
+    r"""Whether an item only says what a letter stands for: `k \in \mathbb{Z}`."""
     return node.op == "rel" and node.value == ("in",) and node.args[1].op == "sym" and node.args[0].op == "sym"
 
 
@@ -209,9 +210,18 @@ def _equality(members: tuple[Node, ...], relations: tuple[str, ...]) -> Node:
         return Node("assign", (first, _value_of(_shape(last))))
     if len(members) == 2 and last.op == "sym" and last.value not in symbols(first):
         return Node("assign", (last, _value_of(_shape(first))))
+    if len(members) == 2 and "~" not in relations and _contradicts(first, last):
+        return Node("equation", (first, last))  # "5 = 4" is no way to answer 4.
     if len(members) > 2 or relations == ("~",) or not (symbols(first) or symbols(last)):
         return _shape(last)
     return Node("equation", (first, last))
+
+
+def _contradicts(first: Node, last: Node) -> bool:
+    """Whether two written numbers that are said to be equal differ by more than rounding."""
+    literal = all(n.op in ("num", "dec") or (n.op == "neg" and n.args[0].op in ("num", "dec")) for n in (first, last))
+    a, b = (exact_number(n) for n in (first, last))
+    return literal and a is not None and b is not None and abs(a - b) > max(abs(a), abs(b)) / 50
 
 
 def _inequality(left: Node, relation: str, right: Node) -> Node:

@@ -37,7 +37,8 @@ class Token(NamedTuple):
 
 _TOKEN = re.compile(
     r"""(?P<space>(?:\s|~|\\[,;:!>\s/])+)
-    |(?P<number>(?:\d{1,3}(?:(?:,|[ ]?\{,[ ]?\}(?:\\!)?|,\\!\s?|\\,|\\;|\\[ ]|[ ])\d{3})+(?![\d])|\d+)(?:\.\d+)?(?:\.(?=\\overline))?|\.\d+)
+    |(?P<number>(?:\d{1,3}(?:(?:,|[ ]?\{,[ ]?\}(?:\\!)?|,[ ]?\\!\s?|\\,|\\;|\\[ ]|[ ])\d{3})+(?![\d])|\d+)
+        (?:\.\d+)?(?:\.(?=\\overline))?|\.\d+)
     |(?P<env>\\(?:begin|end)\s*\{\s*[A-Za-z]{1,20}\*?\s*\}(?:\s*\{[lcr|@{}\s]*\}|\s*\[[lcr|]*\])?)
     |\\(?P<command>[A-Za-z]+)\*?
     |(?P<escape>\\.)
@@ -107,7 +108,7 @@ def tokenise(text: str, *, commas: bool = True) -> list[Token]:
 
 
 def _unescape(text: str) -> str:
-    """Undo a doubled escape: `\\\\frac` as it stands in JSON; row ends inside matrices stay."""
+    r"""Undo a doubled escape: `\\frac` as it stands in JSON; row ends inside matrices stay."""
     if "\\begin" in text:
         return re.sub(r"(?<!\\)\\\\(?=(?:frac|dfrac|tfrac|sqrt|begin|end|left|right|pi|cdot)\b)", r"\\", text)
     return re.sub(r"(?<!\\)\\\\(?=[A-Za-z{}%$!,;])", r"\\", text)

@@ -52,7 +52,9 @@ INFINITY = Node("const", (), "inf")
 REALS = Node("interval", (Node("neg", (INFINITY,)), INFINITY), (False, False))
 EMPTY = Node("set", ())
 
-EXPRESSION_OPS = frozenset(["num", "dec", "sym", "const", "add", "mul", "div", "pow", "neg", "fn", "based", "mod", "percent", "degree"])
+EXPRESSION_OPS = frozenset(
+    {"num", "dec", "sym", "const", "add", "mul", "div", "pow", "neg", "fn", "based", "mod", "percent", "degree"}
+)
 
 
 def walk(node: Node) -> Iterator[Node]:

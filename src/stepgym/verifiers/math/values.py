@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from stepgym.verifiers.math.approximate import approximate
 from stepgym.verifiers.math.canonical import proved_equal
-from stepgym.verifiers.math.evaluate import (
-    PRIME,
-    InexactError,
-    UndefinedError,
-    approximate,
-    exact,
-    modular,
-    multiprecision,
-    points,
-    precise,
-)
+from stepgym.verifiers.math.exact import PRIME, InexactError, UndefinedError, exact, modular
+from stepgym.verifiers.math.points import points
+from stepgym.verifiers.math.precise import multiprecision, precise
 from stepgym.verifiers.math.tree import Node, TooLargeError, exact_number, symbols, walk
 
 Prover = Callable[[Node, Node], bool | None]
@@ -83,15 +77,16 @@ def same_value(left: Node, right: Node, *, prover: Prover | None = None) -> Outc
 
 
 def _shown(value: Fraction | int) -> str:
-    text = str(value) if abs(value) < 10**40 and Fraction(value).denominator < 10**40 else f"about {_float(value):.15g}"
-    return text
+    exact = Fraction(value)
+    short = abs(exact.numerator) < 10**40 and exact.denominator < 10**40
+    return str(value) if short else f"about {_float(value):.15g}"
 
 
 def _float(value: Fraction | int) -> float:
     try:
         return float(value)
     except OverflowError:
-        return float("inf") if value > 0 else float("-inf")
+        return math.inf if value.numerator > 0 else -math.inf
 
 
 def _infinite(node: Node) -> int:

@@ -11,8 +11,8 @@ def _words(text: str) -> frozenset[str]:
 
 FUNCTIONS = _words(
     "sin cos tan cot sec csc sinh cosh tanh coth sech csch arcsin arccos arctan arccot arcsec arccsc asin acos atan "
-    "arcsinh arccosh arctanh asinh acosh atanh log ln lg exp sqrt cbrt abs floor ceil ceiling round factorial binomial "
-    "binom comb gcd lcm min max sgn sign re im arg det mod"
+    "arcsinh arccosh arctanh asinh acosh atanh log ln lg exp sqrt cbrt abs floor ceil ceiling round factorial "
+    "binomial binom comb gcd lcm min max sgn sign re im arg det mod"
 )
 FUNCTION_ALIASES = {
     "asin": "arcsin",
@@ -105,7 +105,8 @@ INVISIBLE = _words(
     "left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr bigm Bigm displaystyle textstyle "
     "scriptstyle limits nolimits rm it bf sf tt sc large Large normalsize small boxed fbox ensuremath mathstrut "
     "mathbf mathit boldsymbol bm mathcal mathsf mathtt overline underline widehat hat vec overrightarrow tilde bar "
-    "overleftarrow nonumber notag strut null thinspace hfill space mathopen mathclose mathord mathrel angle measuredangle"
+    "overleftarrow nonumber notag strut null thinspace hfill space mathopen mathclose mathord mathrel angle "
+    "measuredangle"
 )
 TEXT_COMMANDS = _words(
     "text mbox hbox textbf textit textrm textnormal textsf texttt textsc emph textup mathrm operatorname"
@@ -146,13 +147,37 @@ CHARACTER_MAP = str.maketrans(CHARACTERS)
 NUMBER_WORDS = {
     word: value
     for value, word in enumerate(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"]
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+            "twenty",
+        ]
     )
 } | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
 
 ORDINALS = {
     word: value
-    for value, word in enumerate(["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"], start=1)
+    for value, word in enumerate(
+        ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"], start=1
+    )
 }
 MULTIPLIERS = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 
@@ -175,7 +200,8 @@ _units(
 )
 _units(
     "mass",
-    "mg milligram milligrams=1/1000000;g gm gram grams=1/1000;kg kilogram kilograms kilo kilos=1;ton tons tonne tonnes=1000;"
+    "mg milligram milligrams=1/1000000;g gm gram grams=1/1000;kg kilogram kilograms kilo kilos=1;"
+    "ton tons tonne tonnes=1000;"
     "lb lbs pound pounds=0.45359237;oz ounce ounces=0.028349523125",
 )
 _units(
@@ -189,8 +215,9 @@ _units("money", "dollar dollars usd USD buck bucks=1;cent cents=1/100")
 _units("euro", "euro euros=1")
 _units("angle", "degree degrees deg=1")
 UNIT_WORDS = frozenset(UNITS) | _words(
-    "square cubic sq cu unit units percent pct percentage percentages points point mph kph kmh hz newton newtons joule joules watt watts rupees yen "
-    "people person students ways miles marbles apples mod rad radian radians per an each of the"
+    "square cubic sq cu unit units percent pct percentage percentages points point mph kph kmh hz newton newtons "
+    "joule joules watt watts rupees yen people person students ways miles marbles apples mod rad radian radians per "
+    "an each of the"
 )
 # Words of up to three letters that are not products of variables.
 SHORT_WORDS = _words(

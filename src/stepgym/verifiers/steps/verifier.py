@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from stepgym.verifiers.steps.calculations import copied_results, find_calculations
+from stepgym.verifiers.steps.equations import rewritten_equations
 from stepgym.verifiers.steps.final_line import final_line
 from stepgym.verifiers.steps.origins import untraced_numbers
 from stepgym.verifiers.verdict import Finding, Verdict
@@ -24,6 +25,8 @@ class MathStepsVerifier:
       Proved or refuted; a warning where the two sides differ but an innocent reading exists (units, "dozen", a chain
       that goes on from its result).
     * "copied-result": a number behind an annotation that is not the annotation's result. Refuted.
+    * "equation": a plain equation in one unknown that follows another one: proved when it keeps the solutions or states
+      one of them, refuted when it does not and nothing but equations stands on the two adjacent lines.
     * "origin": a number that comes neither from the question nor from an earlier result. A warning, and only with
       `context`.
     * "final-line": whether the final answer is the last result. Proved or a warning.
@@ -58,7 +61,7 @@ class MathStepsVerifier:
             return Verdict("wrong", 0.0, tuple(findings), refuted[0].message)
         if answer is not None:
             return Verdict(answer.status, answer.score, tuple(findings), answer.reason)
-        proved = [f for f in findings if f.kind == "calculation" and f.severity == "proved"]
+        proved = [f for f in findings if f.kind in ("calculation", "equation") and f.severity == "proved"]
         if proved:
             return Verdict("correct", 1.0, tuple(findings), f"{len(proved)} calculations hold")
         return Verdict.undecided("no calculation that can be checked", *findings)
@@ -78,6 +81,7 @@ def check_steps(response: str, question: str = "") -> list[Finding]:
     calculations = find_calculations(response)
     findings = [calculation.finding for calculation in calculations]
     findings.extend(copied_results(response))
+    findings.extend(rewritten_equations(response))
     if question:
         findings.extend(untraced_numbers(calculations, question))
     closing = final_line(response, calculations)

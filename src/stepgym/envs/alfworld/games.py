@@ -1,0 +1,244 @@
+"""Finding official games: folders and packed stores, splits, stable ids.
+
+An id is `split/DIR/TRIAL`, the place of the game below `json_2.1.1`. A folder is read once: its games go into a store
+in the cache folder (`STEPGYM_CACHE`, or the user's), which later processes open at once.
+"""
+
+from __future__ import annotations
+
+import bisect
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
+
+from stepgym.envs.alfworld.problems import GAME_FILE, read_game_file
+from stepgym.envs.alfworld.store import GameStore, is_store, write_store
+from stepgym.envs.alfworld.world import TASK_TYPES, Game
+from stepgym.errors import InvalidInputError, unknown_name
+
+SPLITS = ("train", "valid_train", "valid_seen", "valid_unseen")
+DATA_VARIABLE = "ALFWORLD_DATA"
+
+_FOLDER = "json_2.1.1"
+_open: WeakValueDictionary[tuple[Any, ...], GameStore] = WeakValueDictionary()
+
+
+class OfficialGames:
+    """The official games below a folder, or in one packed file.
+
+    Args:
+        path: The folder that holds `json_2.1.1`, or a file written by `pack`, or "env" for `$ALFWORLD_DATA`.
+
+    Raises:
+        InvalidInputError: There are no games at `path`.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.root = find_data(path)
+        self._stores: dict[str, GameStore] = {}
+        if self.root.is_file():
+            packed = _open_store(self.root)
+            self._stores = dict.fromkeys(SPLITS, packed)
+
+    def ids(self, split: str, task_types: Iterable[str | int] | None = None) -> tuple[str, ...]:
+        """The ids of a split, sorted; only those of some task types (names, or ALFWorld's numbers 1 to 6)."""
+        kinds = task_type_names(task_types)
+        known = self._store(split).task_types.items()
+        found = tuple(name for name, kind in known if kind in kinds and name.startswith(f"{split}/"))
+        if not found:
+            raise InvalidInputError(
+                f"{self.root} has no games in the split {split!r} of the task types {', '.join(kinds)}"
+            )
+        return found
+
+    def read(self, game_id: str) -> Game:
+        """The game with this id, of any split; raises `UnknownNameError`, which suggests near ids."""
+        return self._find(game_id).read(game_id)
+
+    def file(self, game_id: str) -> Path:
+        """The file of the game with this id."""
+        self._find(game_id)
+        if self.root.is_file():
+            raise InvalidInputError(
+                f"{self.root} is packed and holds no original files, which backend='textworld' needs; "
+                "give the folder with the game files"
+            )
+        return self.root / game_id / GAME_FILE
+
+    def skipped(self, split: str) -> tuple[str, ...]:
+        """The files of a split that cannot be played, each with the reason."""
+        return self._store(split).skipped
+
+    def _find(self, game_id: str) -> GameStore:
+        split = game_id.partition("/")[0]
+        store = self._store(split) if split in SPLITS and self._has(split) else None
+        if store is None or game_id not in store.task_types:
+            ids = sorted({name for store in self._stores.values() for name in store.task_types})
+            place = bisect.bisect(ids, game_id)
+            raise unknown_name(
+                "game", game_id[:200], ids[max(0, place - 300) : place + 300], hint=f"(Games of {self.root}.)"
+            )
+        return store
+
+    def _has(self, split: str) -> bool:
+        return split in self._stores or (self.root / split).is_dir()
+
+    def _store(self, split: str) -> GameStore:
+        if split not in SPLITS:
+            raise unknown_name("split", split, SPLITS)
+        store = self._stores.get(split)
+        if store is None:
+            folder = self.root / split
+            if not folder.is_dir():
+                there = ", ".join(one for one in SPLITS if (self.root / one).is_dir())
+                raise InvalidInputError(f"{self.root} has no folder {split!r}; there are: {there}")
+            store = self._stores[split] = _cached_store(folder, split)
+        return store
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> OfficialGames:
+        return self  # read-only; Gymnasium copies the arguments of every environment it makes
+
+
+def game_ids(
+    path: str | os.PathLike[str], split: str = "train", *, task_types: Iterable[str | int] | None = None
+) -> tuple[str, ...]:
+    """The ids of the official games at `path`, sorted.
+
+    Args:
+        path: See `OfficialGames`.
+        split: One of `SPLITS`.
+        task_types: Only these, by name or by ALFWorld's number (1 to 6).
+    """
+    if path is None:
+        raise InvalidInputError(
+            "generated games are endless, so there is no list of them; path= names a folder of official games"
+        )
+    return OfficialGames(path).ids(split, task_types)
+
+
+def pack(
+    path: str | os.PathLike[str], out: str | os.PathLike[str], *, splits: Collection[str] = SPLITS
+) -> GameStore:
+    """Write the games of a folder into one file, which `path=` then takes; a folder of 350 MB becomes a few MB.
+
+    Args:
+        path: See `OfficialGames`.
+        out: The file to write.
+        splits: Which splits; those that the folder does not have are left out.
+    """
+    root = find_data(path)
+    if root.is_file():
+        raise InvalidInputError(f"{root} is packed already")
+    for split in splits:
+        if split not in SPLITS:
+            raise unknown_name("split", split, SPLITS)
+    skipped: list[str] = []
+    folders = [(root / split, split) for split in splits if (root / split).is_dir()]
+    write_store(out, (game for folder, split in folders for game in _read_folder(folder, split, skipped)), skipped=skipped)
+    return GameStore(out)
+
+
+def find_data(path: str | os.PathLike[str]) -> Path:
+    """The folder that holds the splits, or the packed file, that `path` names."""
+    if path == "env":
+        value = os.environ.get(DATA_VARIABLE)
+        if not value:
+            raise InvalidInputError(f"path='env' reads the folder from ${DATA_VARIABLE}, which is not set")
+        path = value
+    root = Path(path).expanduser().absolute()
+    if root.is_file():
+        if not is_store(root):
+            raise InvalidInputError(f"{root}: expected a folder, or a file written by `stepgym alfworld pack`")
+        return root
+    for candidate in (root / _FOLDER, root):
+        if any((candidate / split).is_dir() for split in SPLITS):
+            return candidate
+    what = "there is no such folder" if not root.is_dir() else f"it holds neither {_FOLDER} nor one of its splits"
+    raise InvalidInputError(
+        f"no ALFWorld games at {root}: {what}. Give the folder that holds {_FOLDER}/train and so on "
+        "(`alfworld-download` makes it), or path=None for generated games."
+    )
+
+
+def task_type_names(task_types: Iterable[str | int] | None) -> tuple[str, ...]:
+    """Task types by name, given by name or ALFWorld's number; None is all six."""
+    if task_types is None:
+        return TASK_TYPES
+    if isinstance(task_types, str | int):
+        task_types = (task_types,)
+    names = []
+    for kind in task_types:
+        if isinstance(kind, int) and not isinstance(kind, bool) and 1 <= kind <= len(TASK_TYPES):
+            names.append(TASK_TYPES[kind - 1])
+        elif kind in TASK_TYPES:
+            names.append(str(kind))
+        else:
+            raise unknown_name("task type", str(kind)[:80], TASK_TYPES, hint="(Or their numbers, 1 to 6.)")
+    if not names:
+        raise InvalidInputError("task_types must name at least one task type, or be None for all")
+    return tuple(dict.fromkeys(names))
+
+
+def cache_folder() -> Path:
+    """Where derived files are kept: `$STEPGYM_CACHE`, or the user's cache folder."""
+    if chosen := os.environ.get("STEPGYM_CACHE"):
+        return Path(chosen).expanduser()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "stepgym"
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "stepgym"
+
+
+def _read_folder(folder: Path, split: str, skipped: list[str]) -> Iterator[Game]:
+    for task in sorted(entry.name for entry in os.scandir(folder) if entry.is_dir()):
+        if "movable" in task or "Sliced" in task:
+            skipped.append(f"{folder / task}: tasks with movable receptacles or slices are not part of the text games")
+            continue
+        for trial in sorted(entry.name for entry in os.scandir(folder / task) if entry.is_dir()):
+            file = folder / task / trial / GAME_FILE
+            try:
+                if not file.is_file():
+                    raise InvalidInputError(f"{file}: there is no such file, perhaps unpacked only in part")
+                yield read_game_file(file, f"{split}/{task}/{trial}")
+            except InvalidInputError as error:
+                skipped.append(str(error))
+
+
+def _cached_store(folder: Path, split: str) -> GameStore:
+    """The store of one split, from the cache if the folder is as it was."""
+    stamp = hashlib.sha256(repr(("1", str(folder), *_stamps(folder))).encode()).hexdigest()[:20]
+    path = cache_folder() / "alfworld" / f"{split}-{stamp}.games"
+    if is_store(path):
+        try:
+            return _open_store(path)
+        except InvalidInputError:
+            path.unlink(missing_ok=True)  # a cache: whatever is wrong with it, it is made again
+    skipped: list[str] = []
+    games = _read_folder(folder, split, skipped)
+    try:
+        write_store(path, games, skipped=skipped)
+    except OSError:
+        path = Path(tempfile.mkdtemp(prefix="stepgym-")) / path.name
+        write_store(path, _read_folder(folder, split, skipped), skipped=skipped)
+    return _open_store(path)
+
+
+def _stamps(folder: Path) -> Iterator[tuple[str, int]]:
+    yield "", folder.stat().st_mtime_ns
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        yield entry.name, entry.stat().st_mtime_ns
+
+
+def _open_store(path: Path) -> GameStore:
+    stat = path.stat()
+    key = (path, stat.st_mtime_ns, stat.st_size)
+    store = _open.get(key)
+    if store is None:
+        store = _open[key] = GameStore(path)
+    return store
+

@@ -1,0 +1,94 @@
+"""Text that wants to hurt: code, towers, floods, broken LaTeX, look-alikes. Bounded time, never accepted."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+
+import pytest
+
+from stepgym.errors import InvalidInputError
+from stepgym.verifiers.math.answer import MathAnswerVerifier
+
+VERIFIER = MathAnswerVerifier()
+
+HOSTILE = {
+    "code": ("__import__('os').system('touch {mark}')", "2"),
+    "subclasses": ("().__class__.__mro__[-1].__subclasses__()", "2"),
+    "lambda": ("(lambda: open('{mark}','w'))()", "2"),
+    "exit": ("exit()", "0"),
+    "tower": ("9^{9^{9^{9}}}", "7"),
+    "tower of powers": ("(((((9**9)**9)**9)**9)**9)**9", "7"),
+    "tiny tower": ("0.5^{-9^{9^{9}}}", "7"),
+    "near one": ("1.0000001^{10^{18}}", "7"),
+    "factorials": ("((((9!)!)!)!)!", "7"),
+    "binomial": ("\\binom{10^9}{5\\cdot10^8}", "7"),
+    "exponent notation": ("1e400000000", "7"),
+    "small exponent notation": ("1e-400000000", "0"),
+    "huge modulus": ("2^{10^{300}} \\bmod 7", "7"),
+    "expansion": ("(x+y+z+w+v+u)^{60}", "7"),
+    "huge degree": ("(x+1)^{100000}", "x"),
+    "zeta": ("\\sum_{k=1}^{\\infty}\\frac{1}{k^2}", "\\frac{\\pi^2}{6}"),
+    "roots": ("\\sqrt{" * 300 + "2" + "}" * 300, "1"),
+    "fractions": ("\\frac{1}{1+" * 4_000 + "1" + "}" * 4_000, "1"),
+    "brackets": ("(" * 40_000 + "1" + ")" * 40_000, "2"),
+    "texts": ("\\text{" * 3_000 + "1" + "}" * 3_000, "2"),
+    "signs": ("-" * 100_000 + "1", "2"),
+    "carets": ("x^" * 20_000 + "x", "x"),
+    "boxes": ("\\boxed{" * 20_000 + "2" + "}" * 20_000, "1"),
+    "many boxes": ("\\boxed{1} " * 50_000, "2"),
+    "unclosed boxes": ("\\boxed{1 " * 50_000, "2"),
+    "digits": ("1" * 1_000_000, "1"),
+    "list": ("1," * 300_000 + "1", "1"),
+    "blanks": (" " * 1_000_000 + "2", "1"),
+    "lines": ("\n" * 1_000_000 + "2", "1"),
+    "dollars": ("$" * 300_000 + "2", "1"),
+    "backslashes": ("\\" * 300_000 + "2", "1"),
+    "opened math": ("\\(" * 200_000 + "2", "1"),
+    "phrases": ("the answer is " * 70_000 + "2", "1"),
+    "hashes": ("#### " * 100_000 + "2", "1"),
+    "tags": ("<answer>" * 100_000 + "2", "1"),
+    "words": ("a " * 500_000, "1"),
+    "stars": ("**" * 200_000 + "2", "1"),
+    "half fraction": ("\\frac{1}{", "2"),
+    "half box": ("\\boxed{", "2"),
+    "macro": ("\\newcommand{\\a}{2}\\a", "2"),
+    "definition": ("\\def\\x{\\x\\x}\\x", "2"),
+    "input": ("\\input{secret.tex}", "2"),
+    "nul": ("\x00", "2"),
+    "nul inside": ("2\x002", "22"),
+    "noncharacters": ("\ud7ff\ufffe", "2"),
+    "cyrillic": ("\u0445", "x"),
+    "superscript alone": ("\u00b2", "2"),
+    "right to left": ("\u202e21", "12"),
+    "not a number": ("nan", "0"),
+    "indeterminate": ("\\frac{0}{0}", "1"),
+    "indeterminate power": ("\\infty^0", "1"),
+    "truth": ("x = x", "x"),
+    "everything": ("x \\in \\mathbb{R}", "4"),
+    "range": ("3 < x < 5", "4"),
+    "stuffing": ("1, 2, 3, 4, 5", "4"),
+    "echo": ("{gold}", "4"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_text_is_never_accepted_and_takes_less_than_a_second(name: str, tmp_path: Path) -> None:
+    text, reference = HOSTILE[name]
+    mark = tmp_path / "mark"
+    VERIFIER.verify("\\sqrt 2", "1")  # loads mpmath
+    started = time.process_time()
+    verdict = VERIFIER.verify(text.replace("{mark}", str(mark)), reference)
+    assert time.process_time() - started < 1.0
+    assert verdict.status != "correct"
+    assert verdict.reason
+    assert not mark.exists()
+
+
+def test_hostile_references_are_bounded_too() -> None:
+    for text, _ in HOSTILE.values():
+        started = time.process_time()
+        with contextlib.suppress(InvalidInputError):
+            assert VERIFIER.verify("123456789", text).status != "correct"
+        assert time.process_time() - started < 1.0
