@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from pathlib import Path
@@ -14,7 +15,7 @@ SHARED = Path(os.environ.get("STEPGYM_SHARED", "../shared")) / "data/math/gsm8k_
 
 
 def solutions(path: Path) -> Path:
-    """Two rows of the published form, one label of them wrong."""
+    """Two rows of the published form, one label of them wrong; compressed if the name says so."""
     rows = []
     for number, label in ((4, True), (5, False)):
         double = 2 * number
@@ -29,6 +30,9 @@ def solutions(path: Path) -> Path:
                 "175b_verification": {"is_correct": False, "solution": f"{number} + 1 = {number + 1}\nA: {number + 1}"},
             }
         )
+    if path.suffix == ".gz":
+        path.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
+        return path
     return write_lines(path, rows)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from stepgym.agents import Episode, EpisodeLog, Step
 from stepgym.cli import main
 
 from .conftest import ENV, lines, start, stop_when
+from .test_logs import SHARED
 
 pytest.importorskip("transformers")
 
@@ -69,6 +71,20 @@ def test_training_from_scratch_and_then_with_oreo(fine_tuned, quickstart, cli, t
     assert " 24 " in played.out
 
 
+@pytest.mark.parametrize("method", ["oreo", "sft"])
+def test_resuming_what_is_done_changes_nothing(quickstart, cli, tmp_path, method):
+    words = ("train", quickstart / "episodes", "--model", quickstart / "oreo", "--method", method, *QUICK)
+    words = (*words, "--learning-rate", "1e-2", "--eval-fraction", "0.4", "--out", tmp_path / "run")
+    assert cli(*words).code == 0
+    weights = tmp_path / "run" / "policy" / "model.safetensors"
+    before = weights.read_bytes()
+    weights.unlink()
+    again = cli(*words, "--resume")
+    assert again.code == 0
+    assert "checkpoint-6 is the end of the training already" in again.err
+    assert weights.read_bytes() == before
+
+
 def test_rejection_sampling_keeps_the_successes(quickstart, cli, tmp_path):
     words = ("train", quickstart / "episodes", "--model", quickstart / "oreo", "--method", "rejection-sampling", *QUICK)
     result = cli(*words, "--out", tmp_path / "run")
@@ -117,6 +133,7 @@ def test_a_log_without_any_success_or_failure(cli, tmp_path):
     assert "was not evaluated on held-back tasks" in trained.err
 
 
+@pytest.mark.slow
 def test_ctrl_c_writes_a_checkpoint_and_resume_ends_where_it_would_have(quickstart, cli, tmp_path, monkeypatch):
     base = [
         "train",
@@ -187,6 +204,43 @@ def test_a_model_plays_in_the_terminal_and_is_examined(quickstart, cli):
     examined = cli("doctor", quickstart / "episodes", "--model", quickstart / "oreo")
     assert "log-likelihood" in examined.out
     assert "Did you mean" in cli("play", ENV, "--policy", quickstart).err
+
+
+@pytest.mark.parametrize("part", ["policy", "value"])
+def test_weights_that_are_cut_off_are_an_error_of_the_file(quickstart, cli, tmp_path, part):
+    shutil.copytree(quickstart / "oreo", tmp_path / "model")
+    weights = tmp_path / "model" / part / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    words = ("evaluate", ENV, "--policy", tmp_path / "model", "--episodes", "1", "--search", "best-of-n")
+    result = cli(*words)
+    assert result.code == 2
+    assert "expected a saved model" in result.err
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+@pytest.mark.skipif(not SHARED.exists(), reason=f"third-party data not found at {SHARED} (set STEPGYM_SHARED)")
+def test_the_whole_way_on_real_solutions(cli, tmp_path, monkeypatch):
+    file = SHARED.resolve()
+    monkeypatch.chdir(tmp_path)
+    assert cli("import", file, "--format", "gsm8k-solutions", "--out", "log").code == 0
+    words = ("--logging-steps", "1", "--per-device-train-batch-size", "4", "--use-cpu", "--eval-fraction", "0.05")
+    tuned = cli("train", "log", "--from-scratch", "tiny", "--method", "sft", "--max-steps", "3", *words, "--out", "sft")
+    assert tuned.code == 0
+    base = ("train", "log", "--model", "sft", *words, "--save-steps", "2", "--out", "oreo")
+    assert cli(*base, "--max-steps", "2").code == 0
+    assert cli(*base, "--max-steps", "4", "--resume").code == 0
+    steps = [line["step"] for line in lines(tmp_path / "oreo/metrics/oreo.jsonl") if "loss" in line]
+    assert steps == [1, 2, 3, 4]
+    found = json.loads((tmp_path / "oreo/value.json").read_text())
+    assert found["tasks"] == 28
+    for place in ("start", "end"):
+        assert 0 <= found[place]["auc"]["low"] <= found[place]["auc"]["high"] <= 1
+        assert found[place]["base_rate_brier"] == pytest.approx(
+            found[place]["base_rate"] * (1 - found[place]["base_rate"])
+        )
+    notes = json.loads((tmp_path / "oreo/run.json").read_text())["notes"]
+    assert any("GSM8K's test split" in note for note in notes)
 
 
 def test_text_without_ids_is_not_decoded_as_another_tokenizer(quickstart):

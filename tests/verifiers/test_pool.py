@@ -123,7 +123,8 @@ def test_it_runs_from_asyncio(pool: WorkerPool) -> None:
     assert asyncio.run(main()) == list(range(8))
 
 
-def test_a_daemonic_process_may_use_it() -> None:
+@pytest.mark.slow
+def test_a_daemonic_process_may_use_it(tmp_path: Path) -> None:
     code = """
 import multiprocessing as mp
 
@@ -140,12 +141,9 @@ if __name__ == "__main__":
     process.join(30)
     assert process.exitcode == 0
 """
-    path = Path(os.environ.get("TMPDIR", "/tmp")) / f"stepgym_daemon_{os.getpid()}.py"
+    path = tmp_path / "daemon.py"
     path.write_text(code)
-    try:
-        subprocess.run([sys.executable, str(path)], check=True, timeout=120)
-    finally:
-        path.unlink()
+    subprocess.run([sys.executable, str(path)], check=True, timeout=120)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
@@ -165,6 +163,7 @@ def test_after_a_fork_the_child_starts_its_own_workers(pool: WorkerPool) -> None
     assert pool.run({"value": 2}, timeout=30) == 2
 
 
+@pytest.mark.slow
 def test_the_workers_end_with_the_process() -> None:
     code = (
         "from stepgym.verifiers.math.symbolic import shared_pool, warm_up\n"

@@ -81,7 +81,7 @@ def run(args: Arguments) -> None:
                 searched.append(evaluator.searched(contender))
     except KeyboardInterrupt:
         if record is None:
-            raise
+            raise interrupts.Interrupted("nothing was kept; with --out DIR an evaluation can be resumed.") from None
         again = interrupts.resume_command()
         raise interrupts.Interrupted(f"all finished episodes are kept in {args.out}.", again) from None
     comparisons = _comparisons(plain, searched)

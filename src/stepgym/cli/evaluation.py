@@ -16,7 +16,7 @@ from stepgym.agents.policy import Policy, Sampling, policy_name
 from stepgym.agents.rollout import collect
 from stepgym.cli.parser import Arguments
 from stepgym.cli.playing import policy_prompt
-from stepgym.cli.policies import value_folder
+from stepgym.cli.policies import reading_model, value_folder
 from stepgym.cli.terminal import remark
 from stepgym.errors import InvalidInputError
 from stepgym.report.recorder import RunRecorder
@@ -98,7 +98,8 @@ class Evaluator:
         from stepgym.train import load_value_function
 
         folder = value_folder(contender.name, self.args.value)
-        value = load_value_function(folder)
+        with reading_model(str(folder)):
+            value = load_value_function(folder)
         tokenizer = getattr(contender.policy, "tokenizer", None)
         if tokenizer is None or tokenizer.get_vocab() != value.tokenizer.get_vocab():
             raise InvalidInputError(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,7 +70,8 @@ class Stop:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        sys.stderr.write("\nstepgym: stopping after this update (Ctrl-C again: at once)\n")
+        # Not through sys.stderr: the handler may have interrupted a write to it.
+        os.write(2, b"\nstepgym: stopping after this update (Ctrl-C again: at once)\n")
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,8 @@ class PolicySource:
         quiet_transformers()
         from stepgym.agents.transformers_policy import load_transformers_policy
 
-        return load_transformers_policy(place, name=name, device=self.device or best_device())
+        with reading_model(name):
+            return load_transformers_policy(place, name=name, device=self.device or best_device())
 
 
 def add_device(parser: Parser) -> None:
@@ -87,6 +89,19 @@ def value_folder(folder: str, value: str | None) -> Path:
     raise InvalidInputError(
         f"{place} holds no value function: search by value needs a folder trained by OREO (with value/), or --value DIR"
     )
+
+
+@contextmanager
+def reading_model(name: str) -> Iterator[None]:
+    """Errors of files that hold no whole model become one line."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except InvalidInputError:
+        raise
+    except (OSError, ValueError, SafetensorError) as error:
+        raise InvalidInputError(f"expected a saved model and tokenizer at {name}: {error}") from error
 
 
 def training_settings(folder: str | Path) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def run(args: Arguments) -> None:
         run_quickstart(folder, settings, command=interrupts.typed_command())
     except KeyboardInterrupt:
         again = interrupts.restart_command()
-        raise interrupts.Interrupted(f"what was finished is in {folder}; it starts anew.", again) from None
+        raise interrupts.Interrupted(f"what was finished is in {folder}. Start anew with: {again}") from None
     config = args.parser.settings(args, **asdict(settings))
     (folder / NAME).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     page = write_report(folder)

@@ -10,7 +10,7 @@ from stepgym.agents.prompts import PromptFormat
 from stepgym.cli import interrupts
 from stepgym.cli.data_check import data_check
 from stepgym.cli.parser import Arguments
-from stepgym.cli.policies import is_hub_name, model_folder
+from stepgym.cli.policies import is_hub_name, model_folder, reading_model
 from stepgym.cli.run_folder import add_note
 from stepgym.cli.small_model import small_model, small_tokenizer, without_ids
 from stepgym.cli.terminal import quiet_transformers, remark, say
@@ -117,6 +117,11 @@ class Training:
 
         checkpoints = folder / "checkpoints"
         last = get_last_checkpoint(str(checkpoints)) if self.args.resume and checkpoints.is_dir() else None
+        if last and _finished(Path(last), self.config):
+            # transformers would make one more update.
+            remark(f"{last} is the end of the training already")
+            trainer._load_from_checkpoint(last)
+            return
         if last:
             remark(f"going on from {last}")
         try:
@@ -153,11 +158,17 @@ class Training:
             say(sentence)
 
 
+def _finished(checkpoint: Path, config: Any) -> bool:
+    """Whether all updates that are asked for were made."""
+    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    if config.max_steps > 0:
+        return bool(state["global_step"] >= config.max_steps)
+    return bool(state["global_step"] >= state["max_steps"] and state["num_train_epochs"] >= config.num_train_epochs)
+
+
 def _load(name: str) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     place = name if is_hub_name(name) else str(model_folder(Path(name).expanduser()))
-    try:
+    with reading_model(name):
         return AutoTokenizer.from_pretrained(place), AutoModelForCausalLM.from_pretrained(place)
-    except (OSError, ValueError, json.JSONDecodeError) as error:
-        raise InvalidInputError(f"expected a saved model and tokenizer at {name}: {error}") from error

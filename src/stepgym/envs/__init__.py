@@ -18,8 +18,20 @@ if TYPE_CHECKING:
     from stepgym.envs.arithmetic import worked_solution as worked_solution
     from stepgym.envs.conformance import EnvReport as EnvReport
     from stepgym.envs.conformance import check_text_env as check_text_env
+    from stepgym.envs.countdown import CountdownEnv as CountdownEnv
+    from stepgym.envs.countdown import countdown_from_id as countdown_from_id
+    from stepgym.envs.countdown import countdown_task as countdown_task
+    from stepgym.envs.game24 import Game24Env as Game24Env
+    from stepgym.envs.game24 import NumberGameEnv as NumberGameEnv
+    from stepgym.envs.game24 import game24_task as game24_task
+    from stepgym.envs.game24 import solution_expression as solution_expression
+    from stepgym.envs.game24 import solution_lines as solution_lines
     from stepgym.envs.math import GSM8KEnv as GSM8KEnv
     from stepgym.envs.math import MATHEnv as MATHEnv
+    from stepgym.envs.math_steps import MathStepsEnv as MathStepsEnv
+    from stepgym.envs.math_steps import expression_from_id as expression_from_id
+    from stepgym.envs.math_steps import expression_steps as expression_steps
+    from stepgym.envs.math_steps import expression_task as expression_task
     from stepgym.envs.question import UNANSWERED as UNANSWERED
     from stepgym.envs.question import QuestionEnv as QuestionEnv
     from stepgym.envs.question import TaskEnv as TaskEnv
@@ -51,6 +63,18 @@ _LAZY = {
     "make_vec": "stepgym.envs.vector",
     # worlds
     "ArithmeticChainEnv": "stepgym.envs.arithmetic",
+    "CountdownEnv": "stepgym.envs.countdown",
+    "countdown_from_id": "stepgym.envs.countdown",
+    "countdown_task": "stepgym.envs.countdown",
+    "Game24Env": "stepgym.envs.game24",
+    "NumberGameEnv": "stepgym.envs.game24",
+    "game24_task": "stepgym.envs.game24",
+    "solution_expression": "stepgym.envs.game24",
+    "solution_lines": "stepgym.envs.game24",
+    "MathStepsEnv": "stepgym.envs.math_steps",
+    "expression_from_id": "stepgym.envs.math_steps",
+    "expression_steps": "stepgym.envs.math_steps",
+    "expression_task": "stepgym.envs.math_steps",
     "GSM8KEnv": "stepgym.envs.math",
     "MATHEnv": "stepgym.envs.math",
     "chain_task": "stepgym.envs.arithmetic",
@@ -64,11 +88,15 @@ __all__ = [
     "UNANSWERED",
     # worlds
     "ArithmeticChainEnv",
+    "CountdownEnv",
     # checking them
     "EnvReport",
     "Forkable",
     "GSM8KEnv",
+    "Game24Env",
     "MATHEnv",
+    "MathStepsEnv",
+    "NumberGameEnv",
     "QuestionEnv",
     # tasks
     "Task",
@@ -79,7 +107,13 @@ __all__ = [
     "chain_task",
     "check_tasks",
     "check_text_env",
+    "countdown_from_id",
+    "countdown_task",
     "direct_solution",
+    "expression_from_id",
+    "expression_steps",
+    "expression_task",
+    "game24_task",
     # registering, finding and making them
     "list_envs",
     "load_plugins",
@@ -87,6 +121,8 @@ __all__ = [
     "make",
     "make_vec",
     "register",
+    "solution_expression",
+    "solution_lines",
     "task_from_id",
     "worked_solution",
 ]

@@ -23,6 +23,21 @@ def register_builtin() -> None:
         summary="competition mathematics; path= names your copy of MATH",
     )
     register(
+        "stepgym/MathSteps-v0",
+        entry_point="stepgym.envs.math_steps:MathStepsEnv",
+        summary="one reasoning step per action, each one checked; expressions, or path= names GSM8K, MATH, your tasks",
+    )
+    register(
+        "stepgym/Game24-v0",
+        entry_point="stepgym.envs.game24:Game24Env",
+        summary="make 24 of four numbers, in one answer or line by line; random, or path= names the classic puzzles",
+    )
+    register(
+        "stepgym/Countdown-v0",
+        entry_point="stepgym.envs.countdown:CountdownEnv",
+        summary="make a target of some numbers, in one answer or line by line; procedural, endless",
+    )
+    register(
         "stepgym/ALFWorld-v0",
         entry_point="stepgym.envs.alfworld.env:ALFWorldEnv",
         max_episode_steps=50,

@@ -11,6 +11,9 @@ from stepgym.errors import require
 
 if TYPE_CHECKING:
     from stepgym.train.checkpoints import load, load_value_function
+    from stepgym.train.credit import CreditConfig, CreditWarning, ResponseCredit, credit_response, credit_spans
+    from stepgym.train.credit_episodes import CreditedEpisode, credit_episode, credit_episodes
+    from stepgym.train.credit_residuals import credited_residuals
     from stepgym.train.oreo import OREOConfig, OREOTrainer
     from stepgym.train.supervised import SupervisedConfig, SupervisedTrainer, successes
     from stepgym.train.tokenize import TokenizedEpisode, TokenizeOptions, tokenize_episode, tokenize_episodes
@@ -28,6 +31,15 @@ _HOMES = {
     "TokenizedEpisode": "tokenize",
     "tokenize_episode": "tokenize",
     "tokenize_episodes": "tokenize",
+    "CreditConfig": "credit",
+    "CreditWarning": "credit",
+    "ResponseCredit": "credit",
+    "credit_response": "credit",
+    "credit_spans": "credit",
+    "CreditedEpisode": "credit_episodes",
+    "credit_episode": "credit_episodes",
+    "credit_episodes": "credit_episodes",
+    "credited_residuals": "credit_residuals",
     "TransformersValueFunction": "value_function",
     "load": "checkpoints",
     "load_value_function": "checkpoints",
@@ -46,6 +58,16 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
     "TokenizedEpisode",
     "tokenize_episode",
     "tokenize_episodes",
+    # credit
+    "CreditConfig",
+    "CreditWarning",
+    "CreditedEpisode",
+    "ResponseCredit",
+    "credit_episode",
+    "credit_episodes",
+    "credit_response",
+    "credit_spans",
+    "credited_residuals",
     # what training leaves behind
     "TransformersValueFunction",
     "load",

@@ -69,6 +69,8 @@ HOSTILE = {
     "everything": ("x \\in \\mathbb{R}", "4"),
     "range": ("3 < x < 5", "4"),
     "stuffing": ("1, 2, 3, 4, 5", "4"),
+    "two points before a repetend": ("0.0.\\overline{3}", "2"),
+    "slash before a base": ("0.\\overline{3_5}", "2"),
     "echo": ("{gold}", "4"),
 }
 

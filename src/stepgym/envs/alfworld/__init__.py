@@ -2,7 +2,7 @@
 
 from stepgym.envs.alfworld.engine import Engine
 from stepgym.envs.alfworld.env import ALFWorldEnv
-from stepgym.envs.alfworld.experts import Explorer, Planner, solve
+from stepgym.envs.alfworld.experts import Explorer, Planner, next_command, solve
 from stepgym.envs.alfworld.games import SPLITS, OfficialGames, game_ids, pack
 from stepgym.envs.alfworld.generate import generate, generated_id, official_file
 from stepgym.envs.alfworld.presets import PRESETS, Preset
@@ -29,6 +29,7 @@ __all__ = [
     "game_ids",
     "generate",
     "generated_id",
+    "next_command",
     "official_file",
     "pack",
     "read_game",

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from stepgym.envs.alfworld.engine import Engine
+from stepgym.envs.alfworld.ontology import LAMPS
+from stepgym.envs.alfworld.phrases import NOTHING_HAPPENS
 from stepgym.envs.alfworld.world import TASK_TYPES
 from stepgym.errors import InvalidInputError
 
@@ -18,6 +20,7 @@ _PUT = re.compile(r"You (?:move|put) the ([a-z]+ \d+) (?:to|in/on) the ([a-z]+ \
 _CHANGED = re.compile(r"You (clean|heat|cool) the ([a-z]+ \d+) using")
 _SWITCHED = re.compile(r"You turn on the ([a-z]+ \d+)\.")
 
+_APPLIANCES = (("clean", "sinkbasin"), ("cool", "fridge"), ("heat", "microwave"))
 _SENTENCES = (
     (TASK_TYPES[1], re.compile(r"(?:look at|examine the) (?P<o>\w+) (?:under|with) the (?P<r>\w+)")),
     (TASK_TYPES[5], re.compile(r"(?:put|find) two (?P<o>\w+) (?:in|and put them in) (?P<r>\w+)")),
@@ -42,6 +45,7 @@ class Beliefs:
         changed: Pairs (verb, object): was cleaned, heated, cooled.
         lit: Lamps that were switched on.
         useless: Objects that cannot be taken, whatever they look like.
+        impossible: Commands that turned out to be impossible; filled only where the possible ones are not shown.
     """
 
     task_type: str
@@ -55,6 +59,7 @@ class Beliefs:
     changed: set[tuple[str, str]] = field(default_factory=set)
     lit: set[str] = field(default_factory=set)
     useless: set[str] = field(default_factory=set)
+    impossible: set[str] = field(default_factory=set)
 
     @classmethod
     def from_intro(cls, intro: str) -> Beliefs:
@@ -65,10 +70,42 @@ class Beliefs:
                 found = match.groupdict()
                 wanted = found["o"] or found["o2"]
                 return cls(task_type, str(wanted), found["r"], tuple(_NAME.findall(room)))
-        raise InvalidInputError(f"expected the first observation of an ALFWorld game, with its task, got {intro!r:.200}")
+        raise InvalidInputError(
+            f"expected the first observation of an ALFWorld game, with its task, got {intro!r:.200}"
+        )
 
-    def see(self, observation: str, admissible: Iterable[str]) -> None:
-        """Learn from the answer to a command and from the commands that are possible now."""
+    def see(self, observation: str, admissible: Iterable[str] | None, *, command: str = "") -> None:
+        """Learn from the answer to `command` and, where they are shown, from the commands that are possible now."""
+        self._read(observation)
+        places = set(self.receptacles)
+        if admissible is not None:
+            self.here = {c[8:] for c in admissible if c.startswith("examine ") and c[8:] in places}
+        elif observation.startswith(NOTHING_HAPPENS):
+            if command.startswith("go to ") and command[6:] in places:
+                self.here.add(command[6:])  # it shares the spot
+            else:
+                self.impossible.add(command)
+        elif command.startswith("go to ") and command[6:] in places:
+            self.here = {command[6:]}
+
+    def possible(self) -> list[str]:
+        """The commands that are believed to be possible, where they are not shown."""
+        commands = ["help", "inventory", "look"]
+        commands += [f"go to {place}" for place in self.receptacles if place not in self.here]
+        for place in self.here:
+            commands.append(f"examine {place}")
+            if place in self.closed:
+                commands.append(f"open {place}")
+            elif self.held is None:
+                commands += [f"take {thing} from {place}" for thing in self.contents.get(place, ())]
+            else:
+                commands += [f"move {self.held} to {place}", f"put {self.held} in/on {place}"]
+            if self.held is not None:
+                commands += [f"{verb} {self.held} with {place}" for verb, kind in _APPLIANCES if kind_of(place) == kind]
+            commands += [f"use {thing}" for thing in self.contents.get(place, ()) if kind_of(thing) in LAMPS]
+        return sorted(command for command in commands if command not in self.impossible)
+
+    def _read(self, observation: str) -> None:
         if match := _TAKEN.search(observation):
             self.held = match[1]
             self._forget(match[1], match[2])
@@ -85,8 +122,6 @@ class Beliefs:
             self.closed.discard(match["place"])
         for match in _CLOSED.finditer(observation):
             self.closed.add(match["place"] or match["shut"])
-        places = set(self.receptacles)
-        self.here = {c[8:] for c in admissible if c.startswith("examine ") and c[8:] in places}
 
     def know_all(self, engine: Engine) -> None:
         """Learn everything there is to know from the engine itself."""
@@ -120,5 +155,5 @@ class Beliefs:
 
 
 def kind_of(name: str) -> str:
-    """ "apple" of "apple 2"."""
+    """The type in a name: "apple" of "apple 2"."""
     return name.partition(" ")[0]

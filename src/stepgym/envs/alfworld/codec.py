@@ -13,7 +13,8 @@ from stepgym.errors import InvalidInputError
 _LARGEST = 4 << 20  # bytes of one game, uncompressed; the largest official one has about 20 kB
 
 _ABILITY_SETS = [
-    frozenset(ability for bit, ability in enumerate(ABILITIES) if flags >> bit & 1) for flags in range(1 << len(ABILITIES))
+    frozenset(ability for bit, ability in enumerate(ABILITIES) if flags >> bit & 1)
+    for flags in range(1 << len(ABILITIES))
 ]
 
 

@@ -67,7 +67,9 @@ def read_dialect(domain: str, grammar: str) -> Dialect:
     if _digest(known) != _GRAMMAR_DIGEST or arrival is None:
         raise InvalidInputError(_foreign("grammar"))
     feedback = feedback.replace("{o.name}", "{o}").replace("{r.name}", "{r}")
-    if not re.fullmatch(r"(move|put) \{o\} [a-z/]+ \{r\}", put) or not re.fullmatch(r"[^{}]*\{o\}[^{}]*\{r\}[^{}]*", feedback):
+    if not re.fullmatch(r"(move|put) \{o\} [a-z/]+ \{r\}", put) or not re.fullmatch(
+        r"[^{}]*\{o\}[^{}]*\{r\}[^{}]*", feedback
+    ):
         raise InvalidInputError(_foreign("grammar"))
     helping = commands["help"][1] if "help" in commands else None
     if helping == "#help.feedback#":
@@ -94,6 +96,5 @@ def _digest(value: Any) -> str:
 
 def _foreign(what: str) -> str:
     return (
-        f"its {what} is not that of ALFWorld's text games, so the native engine cannot play it; "
-        "backend='textworld' can"
+        f"its {what} is not that of ALFWorld's text games, so the native engine cannot play it; backend='textworld' can"
     )

@@ -84,7 +84,9 @@ class ALFWorldEnv(TextEnv):
             rules = replace(rules, invalid=invalid)
         if penalty is not None:
             rules = replace(rules, penalty=float(penalty))
-        super().__init__(instructions=rules.instructions if instructions is None else instructions, render_mode=render_mode)
+        super().__init__(
+            instructions=rules.instructions if instructions is None else instructions, render_mode=render_mode
+        )
         self.rules = rules
         self.split = split
         self.backend = backend

@@ -45,6 +45,7 @@ class Explorer:
         self._rng = random.Random(seed)
         self._beliefs: Beliefs | None = None
         self._goal_place: str | None = None
+        self._last = ""
 
     @property
     def name(self) -> str:
@@ -52,19 +53,23 @@ class Explorer:
         extra = "" if self.strategy == "careful" else f", {self.strategy}"
         return f"{type(self).__name__.lower()}(noise={self.noise:g}{extra})"
 
-    def start(self, observation: str, admissible: Sequence[str]) -> str:
-        """The first command of an episode."""
-        self._beliefs = Beliefs.from_intro(observation)
-        self._goal_place = None
-        self._beliefs.see(observation, admissible)
-        return self._choose(self._beliefs, admissible)
+    def start(self, observation: str, admissible: Sequence[str] | None = None) -> str:
+        """The first command of an episode.
 
-    def act(self, observation: str, admissible: Sequence[str]) -> str:
-        """The next command, after the answer to the last one (which need not have been this expert's)."""
+        Args:
+            observation: The first observation.
+            admissible: The commands that are possible; None if they are not shown.
+        """
+        self._beliefs, self._goal_place, self._last = Beliefs.from_intro(observation), None, ""
+        return self.act(observation, admissible)
+
+    def act(self, observation: str, admissible: Sequence[str] | None = None, *, done: str | None = None) -> str:
+        """The next command, after `observation` was the answer to `done` (by default what this expert said last)."""
         if self._beliefs is None:
             raise InvalidInputError("call start() with the first observation before act()")
-        self._beliefs.see(observation, admissible)
-        return self._choose(self._beliefs, admissible)
+        self._beliefs.see(observation, admissible, command=self._last if done is None else done)
+        self._last = self._choose(self._beliefs, self._beliefs.possible() if admissible is None else admissible)
+        return self._last
 
     def _choose(self, beliefs: Beliefs, admissible: Sequence[str]) -> str:
         if self.strategy == "wanders" or (self.noise and self._rng.random() < self.noise):
@@ -219,6 +224,34 @@ def solve(engine: Engine, *, limit: int = 100) -> list[str]:
         commands.append(command)
         command = planner.act(engine.step(command), engine.admissible())
     return commands
+
+
+def next_command(
+    observations: Sequence[str],
+    commands: Sequence[str],
+    *,
+    seed: int | None = 0,
+    noise: float = 0.0,
+    strategy: Strategy = "careful",
+) -> str:
+    """What an `Explorer` says next in a conversation, from its texts alone; for policies that keep no state.
+
+    Args:
+        observations: All observations so far, the first one with the task.
+        commands: What was said after each but the last one, by whomever.
+        seed: See `Explorer`, as for `noise` and `strategy`.
+        noise: Chance of a random command.
+        strategy: How to play.
+    """
+    if len(observations) != len(commands) + 1:
+        raise InvalidInputError(
+            f"expected one observation more than commands, got {len(observations)} and {len(commands)}"
+        )
+    expert = Explorer(seed=seed, noise=noise, strategy=strategy)
+    command = expert.start(observations[0])
+    for done, observation in zip(commands, observations[1:], strict=True):
+        command = expert.act(observation, done=done)
+    return command
 
 
 def _put_command(held: str, place: str, admissible: frozenset[str]) -> str | None:

@@ -121,9 +121,7 @@ def game_ids(
     return OfficialGames(path).ids(split, task_types)
 
 
-def pack(
-    path: str | os.PathLike[str], out: str | os.PathLike[str], *, splits: Collection[str] = SPLITS
-) -> GameStore:
+def pack(path: str | os.PathLike[str], out: str | os.PathLike[str], *, splits: Collection[str] = SPLITS) -> GameStore:
     """Write the games of a folder into one file, which `path=` then takes; a folder of 350 MB becomes a few MB.
 
     Args:
@@ -139,7 +137,9 @@ def pack(
             raise unknown_name("split", split, SPLITS)
     skipped: list[str] = []
     folders = [(root / split, split) for split in splits if (root / split).is_dir()]
-    write_store(out, (game for folder, split in folders for game in _read_folder(folder, split, skipped)), skipped=skipped)
+    write_store(
+        out, (game for folder, split in folders for game in _read_folder(folder, split, skipped)), skipped=skipped
+    )
     return GameStore(out)
 
 
@@ -241,4 +241,3 @@ def _open_store(path: Path) -> GameStore:
     if store is None:
         store = _open[key] = GameStore(path)
     return store
-

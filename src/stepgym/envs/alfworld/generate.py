@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -182,12 +182,18 @@ class _Room:
         present = sorted({kind for _, kind, _ in self._receptacles})
         kinds = sorted(set(ROOMS[room][1].split()))
         if task_type == TASK_TYPES[1]:
-            return Goal("light", self._pick([k for k in kinds if k in FITS["sidetable"] | FITS["sofa"]]), self._pick(LAMPS))
+            return Goal(
+                "light", self._pick([k for k in kinds if k in FITS["sidetable"] | FITS["sofa"]]), self._pick(LAMPS)
+            )
         ability, condition = _CHANGE.get(task_type, ("", ""))
         targets = [kind for kind in present if self._others(kind)]
         if ability:
             kinds = [kind for kind in kinds if kind in ABLE[ability]]
-            targets = [t for t in targets if t not in ("sinkbasin", "bathtubbasin", {"ishot": "microwave", "iscool": "fridge"}.get(condition))]
+            targets = [
+                t
+                for t in targets
+                if t not in ("sinkbasin", "bathtubbasin", {"ishot": "microwave", "iscool": "fridge"}.get(condition))
+            ]
         pairs = [(o, t) for t in targets for o in kinds if o in FITS[t] and self._sources(o, t)]
         wanted = self._pick(sorted({o for o, _ in pairs}))
         target = self._pick([t for o, t in pairs if o == wanted])
@@ -232,7 +238,9 @@ class _Room:
         """A new id of the form that ALFWorld's have, with coordinates."""
         while True:
             if plain:
-                numbers = [f"{'minus_' if self._rng.random() < 0.5 else ''}{int(self._rng.random() * 40)}" for _ in range(2)]
+                numbers = [
+                    f"{'minus_' if self._rng.random() < 0.5 else ''}{int(self._rng.random() * 40)}" for _ in range(2)
+                ]
                 name = f"loc_bar_{numbers[0]}_bar_{numbers[1]}_bar_{int(self._rng.random() * 4)}_bar_60"
             else:
                 numbers = [
@@ -248,5 +256,3 @@ class _Room:
     def _pick(self, items: Sequence[Any] | Iterable[Any]) -> Any:
         items = tuple(items)
         return items[int(self._rng.random() * len(items))]
-
-

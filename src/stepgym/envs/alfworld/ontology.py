@@ -18,9 +18,8 @@ _FOOD = "apple bread egg lettuce potato tomato"
 _BATH = "candle cloth dishsponge handtowel soapbar soapbottle spraybottle tissuebox toiletpaper"
 _SEAT = "box cellphone creditcard keychain laptop newspaper pillow remotecontrol"
 _TABLE = f"alarmclock book bowl box laptop mug remotecontrol statue tissuebox vase {_SMALL}"
-_COUNTER = (
-    f"{_SMALL} {_DISHES} {_CUTLERY} {_FOOD} {_BATH} book glassbottle kettle peppershaker saltshaker statue vase winebottle"
-)
+_KITCHEN = "glassbottle kettle peppershaker saltshaker winebottle"
+_COUNTER = f"{_SMALL} {_DISHES} {_CUTLERY} {_FOOD} {_BATH} {_KITCHEN} book statue vase"
 
 FITS = MappingProxyType(
     {
@@ -34,21 +33,19 @@ FITS = MappingProxyType(
         "countertop": _words(_COUNTER),
         "desk": _words(f"{_TABLE} basketball cloth tennisracket"),
         "diningtable": _words(f"{_COUNTER} {_TABLE} newspaper"),
-        "drawer": _words(f"{_SMALL} {_CUTLERY} book candle cloth dishsponge handtowel newspaper peppershaker remotecontrol"
-                         " saltshaker soapbar soapbottle spraybottle tissuebox toiletpaper"),
+        "drawer": _words(f"{_SMALL} {_CUTLERY} {_BATH} book newspaper peppershaker remotecontrol saltshaker"),
         "dresser": _words(f"{_TABLE} basketball candle cloth newspaper spraybottle tennisracket toiletpaper"),
         "fridge": _words(f"{_FOOD} {_DISHES} glassbottle winebottle"),
-        "garbagecan": _words(f"{_FOOD} cd cloth dishsponge handtowel newspaper pen pencil soapbar soapbottle spraybottle"
-                             " tissuebox toiletpaper winebottle"),
+        "garbagecan": _words(f"{_FOOD} {_BATH} cd newspaper pen pencil winebottle"),
         "handtowelholder": _words("handtowel"),
         "laundryhamper": _words("cloth"),
         "microwave": _words("apple bowl bread cup egg glassbottle mug plate potato tomato"),
         "ottoman": _words(f"{_SEAT} book"),
         "safe": _words("cd cellphone creditcard keychain statue vase"),
-        "shelf": _words(f"{_TABLE} {_BATH} cup glassbottle kettle newspaper peppershaker plate pot saltshaker winebottle"),
+        "shelf": _words(f"{_TABLE} {_BATH} {_KITCHEN} cup newspaper plate pot"),
         "sidetable": _words(f"{_COUNTER} {_TABLE} newspaper"),
-        "sinkbasin": _words(f"{_DISHES} {_CUTLERY} apple cloth dishsponge egg glassbottle handtowel kettle lettuce potato"
-                            " soapbar tomato"),
+        "sinkbasin": _words(f"{_DISHES} {_CUTLERY} apple cloth dishsponge egg handtowel kettle lettuce potato soapbar"
+                            " tomato"),
         "sofa": _words(f"{_SEAT} book"),
         "stoveburner": _words("kettle pan pot"),
         "toaster": _words(""),

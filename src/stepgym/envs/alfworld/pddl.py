@@ -16,7 +16,10 @@ Fact = tuple[str, tuple[str, ...]]
 
 _AGENT = "agent1"
 # The domain names these types, so every problem must declare them.
-_TYPES = {"otype": ("knifetype", "butterknifetype", "sinktype"), "rtype": ("fridgetype", "microwavetype", "sinkbasintype")}
+_TYPES = {
+    "otype": ("knifetype", "butterknifetype", "sinktype"),
+    "rtype": ("fridgetype", "microwavetype", "sinkbasintype"),
+}
 _ARGUMENTS = {
     "atlocation": ("agent", "location"),
     "receptacleatlocation": ("receptacle", "location"),
@@ -70,7 +73,9 @@ def goal_text(goal: Goal) -> str:
     )
 
 
-def official_data(name: str, facts: Iterable[Fact], goal: Goal, task: str, walkthrough: Sequence[str]) -> dict[str, Any]:
+def official_data(
+    name: str, facts: Iterable[Fact], goal: Goal, task: str, walkthrough: Sequence[str]
+) -> dict[str, Any]:
     """The JSON value of a game file that the real engine plays.
 
     Raises:

@@ -10,7 +10,7 @@ TASK = "Your task is to: "
 
 
 def listing(names: Sequence[str]) -> str:
-    """ "nothing", "a pen 1", or "a pen 1, a pen 2, and a pen 3"."""
+    """A list in words: "nothing", "a pen 1", or "a pen 1, a pen 2, and a pen 3"."""
     if not names:
         return "nothing"
     if len(names) == 1:

@@ -14,8 +14,8 @@ from typing import Literal
 from stepgym.envs.alfworld.phrases import BANNER
 
 InvalidRule = Literal["message", "penalty", "end", "nearest"]
-"""What an impossible command brings: the answer "Nothing happens." alone; the same and a negative reward; the end of the
-episode; or the admissible command that is spelled most like it."""
+"""What an impossible command brings: the answer "Nothing happens." alone; the same and a negative reward; the end of
+the episode; or the admissible command that is spelled most like it."""
 
 _ARRIVAL = re.compile(r"^You arrive at [a-z]+ [0-9]+\. ")
 _OLD_ARRIVAL = re.compile(r"^You arrive at loc [0-9]+\. ")
@@ -42,7 +42,7 @@ def _plain(action: str) -> Move:
 
 
 def _after_action(action: str) -> Move:
-    before, found, rest = action.rpartition("Action:")
+    _, found, rest = action.rpartition("Action:")
     lines = rest.strip().splitlines()
     return Move(lines[0].strip() if lines else "") if found else Move(None, malformed=True)
 

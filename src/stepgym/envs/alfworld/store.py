@@ -55,7 +55,9 @@ class GameStore:
             self.task_types: Mapping[str, str] = {str(name): str(kind) for name, kind, _, _ in index["games"]}
             self.skipped: tuple[str, ...] = tuple(map(str, index["skipped"]))
         except (KeyError, TypeError, ValueError) as error:
-            raise InvalidInputError(f"{self.path}: the index of the store is damaged: {error}; write it again") from error
+            raise InvalidInputError(
+                f"{self.path}: the index of the store is damaged: {error}; write it again"
+            ) from error
 
     def read(self, game_id: str) -> Game:
         """The game with this id, which must be one of `task_types`."""

@@ -8,6 +8,7 @@ Downward's, sentences come from the game's own grammar through TextWorld's parse
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import sys
 import threading
@@ -69,7 +70,7 @@ class TextWorldEngine:
         self._state._operators = {operator.id: operator}
         self._state.apply(SimpleNamespace(id=operator.id))
         _, feedback, mapping = self._commands_of[operator.name]
-        answer = self._grammar.derive(feedback, self._state, self._infos, mapping)
+        answer: str = self._grammar.derive(feedback, self._state, self._infos, mapping)
         self._update()
         return answer
 
@@ -150,11 +151,13 @@ def _modules() -> SimpleNamespace:
     before = os.environ.get("ALFWORLD_DATA")
     try:
         with _protected():
-            import fast_downward
-            import textworld.logic
-            from alfworld.agents.utils.misc import Demangler
-            from textworld.envs.pddl import logic
-            from textworld.generator.game import EntityInfo
+            return SimpleNamespace(
+                fast_downward=importlib.import_module("fast_downward"),
+                textworld_logic=importlib.import_module("textworld.logic"),
+                logic=importlib.import_module("textworld.envs.pddl.logic"),
+                Demangler=importlib.import_module("alfworld.agents.utils.misc").Demangler,
+                EntityInfo=importlib.import_module("textworld.generator.game").EntityInfo,
+            )
     except ImportError as error:
         raise MissingExtraError(
             f"backend='textworld' needs {(error.name or 'textworld').partition('.')[0]!r}, which is not installed. "
@@ -167,13 +170,6 @@ def _modules() -> SimpleNamespace:
             os.environ.pop("ALFWORLD_DATA", None)
         else:
             os.environ["ALFWORLD_DATA"] = before
-    return SimpleNamespace(
-        fast_downward=fast_downward,
-        textworld_logic=textworld.logic,
-        logic=logic,
-        Demangler=Demangler,
-        EntityInfo=EntityInfo,
-    )
 
 
 @lru_cache(maxsize=8)

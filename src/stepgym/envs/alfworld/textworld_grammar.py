@@ -7,6 +7,7 @@ text is parsed once (by TextWorld's own parser) and evaluated directly; queries 
 from __future__ import annotations
 
 import ast
+import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,12 +25,9 @@ class Grammar:
     """
 
     def __init__(self, rules: Mapping[str, Any]) -> None:
-        from textworld.envs.pddl import textgen
-        from textworld.logic import Rule
-
-        self._textgen = textgen
+        self._textgen = importlib.import_module("textworld.envs.pddl.textgen")
         self._rules = rules
-        self._query: Callable[[str], Any] = Rule.parse_conjunctive_query
+        self._query: Callable[[str], Any] = importlib.import_module("textworld.logic").Rule.parse_conjunctive_query
         self._parsed: dict[str, list[Any]] = {}
         self._queries: dict[str, Any] = {}
         self._expressions: dict[str, Expression] = {}

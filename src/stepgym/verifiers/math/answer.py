@@ -164,7 +164,7 @@ class MathAnswerVerifier:
                 return _verdict(
                     Candidate(min(b.start for b in boxes), boxes[-1].end, "box"), together, expected, outcome
                 )
-        message = f"the response boxes {len(distinct)} different answers"
+        message = f"the response marks {len(distinct)} different answers as its own"
         evidence = {"expected": expected.text, "found": [r.text for _, r in distinct], "last": last.text}
         return Verdict.wrong(Finding(min(start, end), max(start, end), "several-answers", "refuted", message, evidence))
 

@@ -12,6 +12,7 @@ from stepgym.verifiers.math.tree import EMPTY, MAX_ITEMS, Node, OpaqueError, Too
 _OPENING = frozenset({"(", "[", "{", "\\{", "langle", "lfloor", "lceil"})
 _CLOSING = frozenset({")", "]", "}", "\\}", "rangle", "rfloor", "rceil"})
 _MATRICES = frozenset({"pmatrix", "bmatrix", "matrix", "vmatrix", "Bmatrix", "Vmatrix", "smallmatrix", "array"})
+_CURRENCIES = frozenset({"euros", "pounds", "yen", "rupees", "dollars", "USD", "EUR", "GBP"})
 _FUNCTION_LETTERS = frozenset({"f", "g", "h", "F", "G", "H"})
 
 
@@ -101,6 +102,8 @@ class Atoms(Cursor):
 
     def words(self, token: Token) -> Node:
         """One letter in text; longer words are no value."""
+        if token.value in _CURRENCIES and self.peek().kind == "n":
+            return Node("quantity", (self.product(),), token.value)
         if self.peek().kind == "w" or len(token.value) > 1:
             raise UnreadableError("words stand where a value was expected")
         return Node("text", (), token.value)

@@ -7,7 +7,8 @@ import re
 from fractions import Fraction
 
 from stepgym.verifiers.math import polynomial as poly
-from stepgym.verifiers.math.exact import InexactError, UndefinedError, exact
+from stepgym.verifiers.math.approximate import approximate
+from stepgym.verifiers.math.exact import InexactError, UndefinedError, exact, exact_root
 from stepgym.verifiers.math.polynomial import Arena, Polynomial, constant
 from stepgym.verifiers.math.tree import MAX_FACTORIAL, Node, TooLargeError, num
 
@@ -172,6 +173,10 @@ class _Builder:
         whole = exponent.__floor__()
         if whole:
             return self.times(self.arena.power(p, whole), self.radical(p, exponent - whole))
+        if exponent == _HALF and len(p) == 2:
+            simple = self.denested(p)
+            if simple is not None:
+                return simple
         c = poly.content(p)
         result = self.number_root(c, exponent)
         p = poly.scale(p, 1 / c)
@@ -193,6 +198,20 @@ class _Builder:
         name = "r" + poly.text(p)
         self.arena.radicands[name] = p
         return self.times(result, poly.atom(name, exponent))
+
+    def denested(self, p: Polynomial) -> Polynomial | None:
+        """The square root of a + b, b^2 rational, when a^2 - b^2 is a square: sqrt(3 + 2 sqrt 2) = 1 + sqrt 2."""
+        surd = next((m for m in p if m), None)
+        a = p.get((), Fraction(0))
+        if surd is None or a <= 0 or any(name[0] != "p" or e != _HALF for name, e in surd):
+            return None
+        squared = self.times({surd: p[surd]}, {surd: p[surd]})[()]
+        try:
+            s = exact_root(a * a - squared, 2)
+        except InexactError:
+            return None
+        high, low = self.number_root((a + s) / 2, _HALF), self.number_root((a - s) / 2, _HALF)
+        return poly.add(high, low, 1 if p[surd] > 0 else -1)
 
     def number_root(self, value: Fraction, exponent: Fraction) -> Polynomial:
         result: Polynomial = {(): Fraction(1)}
@@ -287,6 +306,10 @@ class _Builder:
             from stepgym.verifiers.math.trigonometry import trigonometric
 
             return trigonometric(self, name, args[0])
+        if name in _INVERSE:
+            angle = self.known_angle(node)
+            if angle is not None:
+                return angle
         if name in _HYPERBOLIC:
             return self.quotient(_hyperbolic(name, args[0]))
         if name == "abs":
@@ -299,6 +322,21 @@ class _Builder:
             return constant(exact(node)), _ONE
         except InexactError:
             return self.opaque(name, [self.quotient(a) for a in args])
+
+    def known_angle(self, node: Node) -> Quotient | None:
+        """An inverse trigonometric value that is a multiple of pi/60, proved by going back."""
+        try:
+            value, error = approximate(node, {}, real=False)
+        except (UndefinedError, InexactError):
+            return None
+        turn = Fraction(round(value.real / math.pi * 60), 60)
+        if abs(value.imag) > error + 1e-12 or abs(value.real - float(turn) * math.pi) > 1e-9:
+            return None
+        angle = Node("mul", (num(turn), Node("const", (), "pi")))
+        a, b = self.quotient(Node("fn", (angle,), node.value[3:])), self.quotient(node.args[0])
+        if poly.add(self.times(a[0], b[1]), self.times(b[0], a[1]), -1):
+            return None
+        return self.quotient(angle)
 
     def binomial(self, upper: Node, lower: int) -> Quotient:
         """n(n-1)...(n-k+1)/k! for a variable n."""
@@ -319,7 +357,7 @@ class _Builder:
         if bottom == _ONE and list(top) in ([], [()]):
             return {m: abs(c) for m, c in top.items()}, _ONE
         if any(name == "i" for m in top for name, _ in m):
-            raise InexactError("modulus")
+            return self.complex_modulus(top, bottom)
         result = []
         for p in (top, bottom):
             if p == _ONE:
@@ -330,6 +368,19 @@ class _Builder:
             positive = len(p) == 1 and all(n[0] in "pc" for n in next(iter(p)))
             result.append(poly.scale(p if positive else poly.atom("fabs(" + poly.text(p) + ")"), c))
         return result[0], result[1]
+
+    def complex_modulus(self, top: Polynomial, bottom: Polynomial) -> Quotient:
+        """The absolute value of a + bi for real constants a and b."""
+        real: Polynomial = {}
+        imaginary: Polynomial = {}
+        for monomial, coefficient in top.items():
+            rest = tuple(pair for pair in monomial if pair[0] != "i")
+            if bottom != _ONE or any(name[0] not in "pc" for name, _ in rest):
+                raise InexactError("modulus")
+            part = real if len(rest) == len(monomial) else imaginary
+            part[rest] = coefficient
+        square = poly.add(self.times(real, real), self.times(imaginary, imaginary))
+        return self.root((square, _ONE), _HALF)
 
     def logarithm(self, name: str, args: tuple[Node, ...]) -> Quotient:
         value = self.natural_log(args[0])
@@ -369,6 +420,7 @@ class _Builder:
 
 
 _TRIGONOMETRIC = frozenset({"sin", "cos", "tan", "cot", "sec", "csc"})
+_INVERSE = frozenset({"arcsin", "arccos", "arctan"})
 _HYPERBOLIC = frozenset({"sinh", "cosh", "tanh", "coth", "sech", "csch"})
 
 

@@ -38,7 +38,7 @@ from stepgym.verifiers.math.tree import (
     symbols,
     walk,
 )
-from stepgym.verifiers.math.units import measure
+from stepgym.verifiers.math.units import Measure, measure
 from stepgym.verifiers.math.values import Outcome, Prover, same_value
 from stepgym.verifiers.math.vocabulary import LONE_UNITS
 from stepgym.verifiers.math.words import plain
@@ -224,9 +224,7 @@ class _Comparison(ContainerRules):
                     if known_a[1] != known_b[1]:
                         ratio = num(known_a[1] / known_b[1])
                         inner_a = Node("mul", (inner_a, ratio))
-                elif ((known_a is None) != (known_b is None) and not open_unit_fits(unit_b if known_a else unit_a)) or (
-                    self.conventions.units == "required" and plain(unit_a).rstrip("s") != plain(unit_b).rstrip("s")
-                ):
+                elif not self.alike(unit_a, known_a, unit_b, known_b):
                     return Outcome(False, "unit", {"left": unit_a, "right": unit_b})
             for unit, other in ((unit_a, inner_b), (unit_b, inner_a)):
                 if unit in LONE_UNITS and unit in symbols(other):
@@ -243,6 +241,14 @@ class _Comparison(ContainerRules):
                 last = last or outcome
         assert last is not None
         return last
+
+    def alike(self, unit_a: str, known_a: Measure | None, unit_b: str, known_b: Measure | None) -> bool:
+        """Whether two units of which at least one is not known may mean the same."""
+        if self.conventions.units == "required":
+            return plain(unit_a).rstrip("s") == plain(unit_b).rstrip("s")
+        if known_a is None and known_b is None:
+            return True  # "ways" and "arrangements"
+        return open_unit_fits(unit_a, known_b) if known_a is None else open_unit_fits(unit_b, known_a)
 
     def plain_values(self, node: Node) -> list[Node]:
         """What a percentage or an angle may stand for without its sign."""

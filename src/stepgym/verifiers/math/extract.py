@@ -41,12 +41,12 @@ _BOLD = re.compile(r"\*\*([^*\n]{1,400})\*\*")
 _ONE = r"[-−]?\s?[$€£]?\s?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:\s?/\s?\d+(?:\.\d+)?)?(?:\s?\\?%)?"
 # Numbers in prose: after a space, an equals sign or an opening mark, never inside a formula; hedges stay together.
 _NUMBER = re.compile(
-    rf"(?<![^\s=:*\"'\[~≈])(?:{_ONE}|[-−]?\.\d+)(?:(?:\s?,\s?|\s?,?\s(?:or|and)\s){_ONE})*(?![\w({{^]*[({{^\\_+*/=])"
+    rf"(?<![^\s=:*\"'\[~≈])(?:{_ONE}|[-−]?\.\d+)(?:(?:\s?,\s?|\s?,?\s(?:or|and)\s){_ONE})*(?![\w({{^]*[({{^\\_+*/=<>])"
 )
 _BARE = re.compile(r"-?\d+(?:\.\d+)?")
 _PROSE = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}\s+[A-Za-z]{2,}\b(?![^{}]*\})")
 # A number right after a mark, unless the sentence goes on with more candidates.
-_FIRST_NUMBER = re.compile(rf"{_ONE}(?![\w^_+*/(\\])(?!\s*,?\s*(?:or|and|to)\b)(?!\s*[,/-]\s*[-\d$\\])")
+_FIRST_NUMBER = re.compile(rf"{_ONE}(?![\w^_+*/(\\])(?!\s*,?\s*(?:or|and|to)\b)(?!\s*[,/-]\s*[-\d$\\])(?!\s+[-\d$\\])")
 _AND = re.compile(r"\s*,?\s*(?:and|or)\s*")
 _COMMA = re.compile(r"\s*[,;]\s*")
 _ASIDE = re.compile(r"\b(?:at|when|where|for|if|since|because|as|with|using|from|by)\s*$", re.IGNORECASE)
@@ -55,7 +55,9 @@ _COPULA = re.compile(
     r"(?:(?:approximately|about|exactly|simply|just|thus|therefore|equal to|option|choice)\s+)*",
     re.IGNORECASE,
 )
-_DENIED = re.compile(r"(?:\bnot|n't|\bthan|\binstead of|\bexcept|≠|!=)\s*(?:\w+\s+)?$", re.IGNORECASE)
+_DENIED = re.compile(
+    r"(?:\bnot|n't|\bthan|\bat most|\bat least|\bup to|\binstead of|\bexcept|≠|!=)\s*(?:\w+\s+)?$", re.IGNORECASE
+)
 _HEDGED = re.compile(r"\d[^.\n]{0,12}\b(?:or|maybe|possibly|perhaps)\s*\(?\s*$", re.IGNORECASE)
 _REMARK = re.compile(r"\s*I hope (?:it|this) is correct\.?[\s\S]*$", re.IGNORECASE)
 
@@ -102,6 +104,11 @@ def extract(text: str) -> Extraction:
         return Extraction((Candidate(0, len(text), "whole"),))
     begin, end = _answer_part(text)
     tagged = _tagged(text, begin, end)
+    earlier = _tagged(text, begin, tagged[0] - len("<answer>")) if tagged is not None else None
+    if tagged is not None and earlier is not None and text[slice(*earlier)].strip() != text[slice(*tagged)].strip():
+        both = (_trimmed(text, *earlier, "box"), _trimmed(text, *tagged, "box"))
+        if both[0].end > both[0].start and both[1].end > both[1].start:
+            return Extraction((both[1],), both)
     if tagged is not None:
         begin, end = tagged
     boxes = find_boxes(text, begin, end)

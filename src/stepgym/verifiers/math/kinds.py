@@ -169,7 +169,12 @@ def with_natural_log(node: Node) -> Node:
 
 def with_imaginary_unit(node: Node, other: Node) -> Node:
     """The expression with `I` read as the imaginary unit where the other side has one and no variable `I`."""
-    if "I" not in symbols(node) or "I" in symbols(other) or not any(n == _UNIT for n in walk(other)):
+    if (
+        node.op == "sym"
+        or "I" not in symbols(node)
+        or "I" in symbols(other)
+        or not any(n == _UNIT for n in walk(other))
+    ):
         return node
 
     def change(inner: Node) -> Node:

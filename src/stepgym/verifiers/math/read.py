@@ -20,6 +20,7 @@ _DOLLAR = re.compile(r"(?<!\\)\$")
 _BASED = re.compile(
     r"(?:\\(?:text|mathrm|mbox)\s*)?[{(]?\s*(-?[0-9A-Z]{1,300}(?:\.[0-9A-Z]{1,300})?)\s*[})]?\s*_\s*\{?\s*(?:\\text\{)?(\d{1,2})\s*\}{0,2}"
 )
+_UNIT_FRACTION = re.compile(r"\\[dt]?frac\{\\(?:text|mathrm)\{\s*(\w+)\s*\}\}\{\\(?:text|mathrm)\{\s*(\w+)\s*\}\}")
 _SYMPY_MATRIX = re.compile(r"(?:Mutable|Immutable)?(?:Dense)?Matrix\((\[.+\])\)", re.DOTALL)
 _EDGE = " \t\r\n.,;:!?\"'“”"
 _PLAIN = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ()")
@@ -119,28 +120,30 @@ def read(text: str, *, decimal_comma: bool = False) -> Reading:
     if len(text) > MAX_CHARACTERS:
         return Reading(text[:80], (), f"the answer is longer than {MAX_CHARACTERS} characters", too_large=True)
     start, end = stripped_span(text, 0, len(text))
-    text = text[start:end]
+    text = shown = text[start:end]
     m = _SYMPY_MATRIX.fullmatch(text)
     if m is not None:
         text = m.group(1)
+    if "\\frac{\\" in text:
+        text = _UNIT_FRACTION.sub(r"\\text{ \1/\2}", text)
     if "$" in text and len(_DOLLAR.findall(text)) % 2 == 0:
         text = _DOLLAR.sub(" ", text).strip()
     if no_answer(text) and not any(c in text for c in "()[]{}"):
-        return Reading(text, (), "there is no answer")
+        return Reading(shown, (), "there is no answer")
     readings: list[Node] = []
     problem, too_large = "", False
     based = _BASED.fullmatch(text)
     if based is not None:
         numeral = _based(based.group(1), int(based.group(2)))
         if numeral is not None:
-            return Reading(text, (numeral,))
+            return Reading(shown, (numeral,))
     for commas in (True, False) if _THOUSANDS.search(text) else (True,):
         try:
             node = shaped(parse(text, commas=commas))
             if node not in readings:
                 readings.append(node)
         except OpaqueError:
-            return Reading(text, (Node("opaque", (), "".join(text.split())),))
+            return Reading(shown, (Node("opaque", (), "".join(text.split())),))
         except UnreadableError as error:
             problem = problem or str(error)
         except TooLargeError as error:
@@ -153,9 +156,9 @@ def read(text: str, *, decimal_comma: bool = False) -> Reading:
         readings.append(Node("dec", (), (value, len(m.group(2)), len((m.group(1) + m.group(2)).lstrip("-0")))))
     letter = choice(text)
     if readings:
-        return Reading(text, tuple(readings), choice=letter)
+        return Reading(shown, tuple(readings), choice=letter)
     if not too_large and has_words(text):
         node = text_answer(text)
         if node.op != "text" or node.value:
-            return Reading(text, (node,), choice=letter)
-    return Reading(text, (), problem or "there is no answer", too_large)
+            return Reading(shown, (node,), choice=letter)
+    return Reading(shown, (), problem or "there is no answer", too_large)

@@ -1,7 +1,7 @@
 """Re-checking a finding of the answer verifier by a second, simpler route: numbers in many digits at fresh points.
 
 No canonical form, no polynomial and no cache takes part: the two answers are read again and compared leaf by leaf by
-their values in 120 digits at points that the verifier did not use, or, for a counterexample, at the point it names.
+their values in 400 digits at points that the verifier did not use, or, for a counterexample, at the point it names.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from stepgym.verifiers.math.exact import PRIME, InexactError, UndefinedError, exact, modular
+from stepgym.verifiers.math.exact import PRIME, InexactError, UndefinedError, exact, modular, rational_value
 from stepgym.verifiers.math.kinds import with_imaginary_unit
 from stepgym.verifiers.math.precise import multiprecision, precise
 from stepgym.verifiers.math.read import Reading, read
@@ -20,10 +20,10 @@ from stepgym.verifiers.math.units import measure
 from stepgym.verifiers.math.words import plain
 from stepgym.verifiers.verdict import Finding
 
-_DIGITS = 120
-_TINY = 1e-100
+_DIGITS = 400
+_TINY = 1e-300
 _FRESH = (Fraction(3, 7), Fraction(11, 5), Fraction(13, 3), Fraction(2, 9), Fraction(17, 11), Fraction(23, 6))
-_ORDERED = frozenset({"tuple", "bracket", "interval", "matrix", "region"})
+_ORDERED = frozenset({"tuple", "bracket", "interval", "matrix", "region", "system"})
 _KINDS = frozenset({"final-answer", "several-answers", "no-answer", "unreadable"})
 
 
@@ -83,13 +83,29 @@ def _differ(left: Reading, right: Reading, evidence: Any) -> bool:
         return any(_differ_at(a, b, point, evidence) for a in left.readings for b in right.readings)
     if evidence.get("method") == "kind":
         return not any(a == b for a in left.readings for b in right.readings)
+    if evidence.get("method") in ("name", "variables", "relation"):
+        return any(_names(a) != _names(b) for a in left.readings for b in right.readings)
+    if evidence.get("method") == "direction":
+        pairs = [(a, b) for a in left.readings for b in right.readings if a.op == b.op == "inequality"]
+        return any(Fraction(evidence["factor"]) < 0 and _proportional(a, b) for a, b in pairs)
+    if evidence.get("method") == "unit":
+        units = [{n.value for n in r.readings if n.op == "quantity"} for r in (left, right)]
+        return units[0] != units[1]
     if evidence.get("method") == "ends":
         return any(_flags(a) != _flags(b) for a in left.readings for b in right.readings)
     return not any(_same_leaves(a, b, {}) for a in left.readings for b in right.readings)
 
 
 def _letters(reading: Reading) -> str:
+    if reading.is_text:
+        return str(reading.readings[0].value)
     return plain(re.sub(r"\\(?:boxed|begin|end)\b", "", reading.text))
+
+
+def _names(node: Node) -> Any:
+    """The variables of an answer, the name of what it assigns, the relation in it."""
+    named = str(node.args[0]) if node.op == "assign" else ""
+    return named, sorted(symbols(node)), str(node.value) if node.op in ("region", "inequality") else ""
 
 
 def _flags(node: Node) -> list[Any]:
@@ -115,7 +131,7 @@ def _same_leaves(a: Node, b: Node, evidence: Any, *, rounded: bool = False) -> b
                 return False
             a, b = (Node("mul", (n.args[0], num(m[1]))) for n, m in zip((a, b), measures, strict=True) if m is not None)
     if "factor" in evidence:
-        return _proportional(a, b, Fraction(evidence["factor"]))
+        return _proportional(a, b)
     left, right = _leaves(a), _leaves(b)
     if len(left) == len(right) and all(_close(x, y, rounded) for x, y in zip(left, right, strict=True)):
         return True
@@ -141,7 +157,10 @@ def _leaves_of(node: Node) -> Iterator[Node]:
     op = node.op
     if op in ("assign", "rel"):
         yield from _leaves_of(node.args[-1])
-    elif op in ("list", "tuple", "bracket", "set", "interval", "region", "matrix", "system", "all", "inequality"):
+    elif op == "system":
+        for a in sorted(node.args, key=lambda n: str(n.args[0])):
+            yield from _leaves_of(a)
+    elif op in ("list", "tuple", "bracket", "set", "interval", "region", "matrix", "all", "inequality"):
         for a in node.args:
             yield from _leaves_of(a)
     elif op == "quantity":
@@ -169,6 +188,10 @@ def _close(a: Node, b: Node, rounded: bool) -> bool:
     if {a.op, b.op} & {"text", "opaque", "builder", "pieces", "clock"}:
         return plain(str(a.value)) == plain(str(b.value))
     names = sorted(symbols(a) | symbols(b))
+    if not names and not rounded:
+        values = rational_value(a), rational_value(b)
+        if None not in values:
+            return values[0] == values[1] or (any(n.op in ("percent", "degree") for n in (a, b)) and _loosely(a, b))
     agreed = 0
     for shift in range(3):
         point = {name: _FRESH[(k + shift) % len(_FRESH)] + k // len(_FRESH) for k, name in enumerate(names)}
@@ -183,6 +206,12 @@ def _close(a: Node, b: Node, rounded: bool) -> bool:
             return False
         agreed += 1
     return agreed > 0 or (_infinity(a) != 0 and _infinity(a) == _infinity(b))
+
+
+def _loosely(a: Node, b: Node) -> bool:
+    """Whether two exact values agree when a percent or degree sign is dropped."""
+    kept = [n.args[0] if n.op in ("percent", "degree") else n for n in (a, b)]
+    return rational_value(kept[0]) == rational_value(kept[1])
 
 
 def _tolerance(a: Node, b: Node) -> float:
@@ -213,7 +242,7 @@ def _close_modularly(a: Node, b: Node, names: list[str]) -> bool:
         return False
 
 
-def _proportional(a: Node, b: Node, factor: Fraction) -> bool:
+def _proportional(a: Node, b: Node) -> bool:
     """Whether the sides of two equations keep one ratio at all fresh points."""
     if len(a.args) != 2 or len(b.args) != 2:
         return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from stepgym.verifiers.math import region as regions
 from stepgym.verifiers.math.canonical import polynomial_form
 from stepgym.verifiers.math.exact import InexactError, UndefinedError
@@ -178,6 +180,8 @@ def _relation(node: Node) -> Node:
             for p in parts[1:]:
                 joined = regions.intersection(joined, p)
             return Node("region", joined.args, next(iter(names)))
+    if all(r in (">", ">=") for r in relations):
+        parts.reverse()  # c > b > a is a < b < c.
     return parts[0] if len(parts) == 1 else Node("all", tuple(parts))
 
 
@@ -221,7 +225,9 @@ def _contradicts(first: Node, last: Node) -> bool:
     """Whether two written numbers that are said to be equal differ by more than rounding."""
     literal = all(n.op in ("num", "dec") or (n.op == "neg" and n.args[0].op in ("num", "dec")) for n in (first, last))
     a, b = (exact_number(n) for n in (first, last))
-    return literal and a is not None and b is not None and abs(a - b) > max(abs(a), abs(b)) / 50
+    return (
+        literal and a is not None and b is not None and 50 * abs(Fraction(a - b)) > abs(Fraction(a)) + abs(Fraction(b))
+    )
 
 
 def _inequality(left: Node, relation: str, right: Node) -> Node:

@@ -38,7 +38,7 @@ class Token(NamedTuple):
 _TOKEN = re.compile(
     r"""(?P<space>(?:\s|~|\\[,;:!>\s/])+)
     |(?P<number>(?:\d{1,3}(?:(?:,|[ ]?\{,[ ]?\}(?:\\!)?|,[ ]?\\!\s?|\\,|\\;|\\[ ]|[ ])\d{3})+(?![\d])|\d+)
-        (?:\.\d+)?(?:\.(?=\\overline))?|\.\d+)
+        (?:\.\d+|\.(?=\\overline))?|\.\d+)
     |(?P<env>\\(?:begin|end)\s*\{\s*[A-Za-z]{1,20}\*?\s*\}(?:\s*\{[lcr|@{}\s]*\}|\s*\[[lcr|]*\])?)
     |\\(?P<command>[A-Za-z]+)\*?
     |(?P<escape>\\.)

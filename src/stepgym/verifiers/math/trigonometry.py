@@ -33,6 +33,13 @@ _SINES: tuple[Polynomial, ...] = (
 )
 
 
+# sin 18 and sin 54 degrees.
+_GOLDEN: dict[Fraction, Polynomial] = {
+    Fraction(1, 10): _surd((Fraction(1, 4), (5,)), (Fraction(-1, 4), ())),
+    Fraction(3, 10): _surd((Fraction(1, 4), (5,)), (Fraction(1, 4), ())),
+}
+
+
 def trigonometric(builder: _Builder, name: str, argument: Node) -> Quotient:
     """The canonical form of a trigonometric function of `argument`."""
     sine, cosine = _sine_cosine(builder, builder.settled(builder.quotient(argument)))
@@ -83,6 +90,8 @@ def _sineof_pi(turn: Fraction) -> Polynomial:
     step = turn * 12
     if step.denominator == 1:
         return poly.scale(_SINES[int(step)], sign)
+    if turn in _GOLDEN:
+        return poly.scale(_GOLDEN[turn], sign)
     return poly.scale(poly.atom(f"fsinpi({turn})"), sign)
 
 

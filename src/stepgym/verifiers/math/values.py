@@ -12,7 +12,7 @@ from typing import Any
 from stepgym.verifiers.math.approximate import approximate
 from stepgym.verifiers.math.canonical import proved_equal
 from stepgym.verifiers.math.exact import PRIME, InexactError, UndefinedError, exact, modular
-from stepgym.verifiers.math.points import points
+from stepgym.verifiers.math.points import natural_points, points
 from stepgym.verifiers.math.precise import multiprecision, precise
 from stepgym.verifiers.math.tree import Node, TooLargeError, exact_number, symbols, walk
 
@@ -36,6 +36,8 @@ class Outcome:
 
 SAME = Outcome(True, "exact")
 _TOTAL = frozenset({"num", "dec", "sym", "add", "mul", "neg", "based"})  # defined everywhere
+_DIGITS = 90
+_MOST_DIGITS = 3_000
 _AGREEMENT = 45  # decimal places of relative agreement that count as numerically equal, of 60 computed
 
 
@@ -64,16 +66,21 @@ def same_value(left: Node, right: Node, *, prover: Prover | None = None) -> Outc
             return refuted
         if proved_equal(left, right):
             return Outcome(True, "canonical")
-        refuted = _refuted_precisely(left, right)
+        try:
+            refuted = _refuted_precisely(left, right)
+        except InexactError as problem:
+            refuted = _compared_at_naturals(left, right, str(problem), prover)
         if refuted is not None:
             return refuted
         return _settled(left, right, prover)
     except UndefinedError as problem:
         return Outcome(False, "undefined", {"problem": str(problem)})
-    except TooLargeError as problem:
-        return Outcome(None, "too large", {"problem": str(problem)})
-    except InexactError as problem:
-        return Outcome(None, "unsupported", {"problem": str(problem)})
+    except (TooLargeError, InexactError) as problem:
+        if left == right:  # The same text; that it has no value was not shown.
+            return Outcome(True, "identical")
+        return Outcome(
+            None, "too large" if isinstance(problem, TooLargeError) else "unsupported", {"problem": str(problem)}
+        )
 
 
 def _shown(value: Fraction | int) -> str:
@@ -157,8 +164,7 @@ def _refuted_roughly(left: Node, right: Node) -> Outcome | None:
     """A point where doubles show a difference far beyond their error bounds, else None."""
     names = symbols(left) | symbols(right)
     real = _is_real(left, right, names)
-    defined = 0
-    for point in points(left, right, 7 if names else 1):
+    for point in points(left, right):
         floats = {k: float(v) for k, v in point.items()}
         try:
             a, ea = approximate(left, floats, real=real)
@@ -170,9 +176,6 @@ def _refuted_roughly(left: Node, right: Node) -> Outcome | None:
             values = {"left": _complex(a), "right": _complex(b)}
             where = {k: str(v) for k, v in point.items()}
             return Outcome(False, "point", {"point": where, **values}) if where else Outcome(False, "value", values)
-        defined += 1
-        if defined == 3:
-            break
     return None
 
 
@@ -188,7 +191,7 @@ def _refuted_precisely(left: Node, right: Node) -> Outcome | None:
     undefined: UndefinedError | None = None
     defined = 0
     mp = multiprecision()
-    for point in points(left, right, 7 if names else 1):
+    for point in points(left, right):
         try:
             a, b = precise(left, point, real=real), precise(right, point, real=real)
         except UndefinedError as problem:
@@ -215,10 +218,56 @@ def _complex(value: complex) -> str:
     return f"{value.real:.12g}{value.imag:+.12g}i"
 
 
+def _compared_at_naturals(left: Node, right: Node, problem: str, prover: Prover | None) -> Outcome:
+    """The comparison of expressions with factorials and the like, exact at natural numbers."""
+    agreed = 0
+    for point in natural_points(left, right):
+        try:
+            a, b = exact(left, point), exact(right, point)
+        except (UndefinedError, InexactError, TooLargeError):
+            continue
+        if a != b:
+            where = {k: str(v) for k, v in point.items()}
+            return Outcome(False, "point", {"point": where, "left": _shown(a), "right": _shown(b)})
+        agreed += 1
+    if agreed < 4:
+        raise InexactError(problem)
+    if prover is not None and prover(left, right):
+        return Outcome(True, "symbolic", {"tool": "sympy"})
+    return Outcome(True, "sampled", {"points": agreed})
+
+
 def _settled(left: Node, right: Node, prover: Prover | None) -> Outcome:
     """What remains: equal in 45 digits everywhere tried, and no canonical form shows why."""
     if prover is not None:
         answer = prover(left, right)
         if answer is not None:
             return Outcome(answer, "symbolic", {"tool": "sympy"})
-    return Outcome(True, "numeric", {"digits": _AGREEMENT})
+    digits = _DIGITS + max(_magnitude(left, right, point) for point in points(left, right)[:2]) * 3
+    if digits > _MOST_DIGITS:
+        return Outcome(None, "unproved", {"problem": "the numbers are too large to tell the values apart"})
+    mp = multiprecision(digits)
+    real = _is_real(left, right, symbols(left) | symbols(right))
+    for point in points(left, right)[:4]:
+        try:
+            a = precise(left, point, real=real, digits=digits)
+            b = precise(right, point, real=real, digits=digits)
+        except UndefinedError:
+            continue
+        if abs(a - b) > max(abs(a), abs(b), 1) * mp.mpf(10) ** (-digits * 2 // 3):
+            return Outcome(False, "value", {"left": mp.nstr(a, digits), "right": mp.nstr(b, digits)})
+    return Outcome(True, "numeric", {"digits": digits * 2 // 3})
+
+
+def _magnitude(left: Node, right: Node, point: dict[str, Fraction]) -> int:
+    """The largest power of ten among the values of all parts; cancellation hides at most so many digits."""
+    mp = multiprecision(15)
+    largest = 0
+    for node in (*walk(left), *walk(right)):
+        try:
+            value = abs(precise(node, point, real=False, digits=15))
+        except (UndefinedError, InexactError):
+            continue
+        if value:
+            largest = max(largest, int(abs(mp.log10(value))) + 1)
+    return largest

@@ -18,6 +18,7 @@ _SENTENCE = re.compile(
     r"\b(?:is|are|was|were|has|have|had|equals|there|there's|thus|therefore|so|hence|we|get)\b", re.IGNORECASE
 )
 _LETTERS = re.compile(r"[A-Za-z]")
+_AND = re.compile(r"[,;]|\b(?:and|or)\b")
 _NO_ANSWER = frozenset({"", "none", "nan", "null", "na", "n/a", "undefined?", "unknown", "nil"})
 _PHRASES: dict[str, Node] = {
     **dict.fromkeys(("allrealnumbers", "allreals", "realnumbers", "anyrealnumber", "everyrealnumber"), REALS),
@@ -58,7 +59,8 @@ def text_answer(text: str) -> Node:
     number = _number_word(text)
     if number is not None:
         return num(number)
-    return Node("text", (), _TRUTH.get(spelled, spelled))
+    parts = sorted(filter(None, (plain(p) for p in _AND.split(_COMMAND.sub("", text)))))
+    return Node("text", (), "|".join(parts) if len(parts) > 1 else _TRUTH.get(spelled, spelled))
 
 
 def choice(text: str) -> str | None:

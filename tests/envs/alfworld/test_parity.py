@@ -1,0 +1,91 @@
+"""The native engine against the original one, where it is installed (`pip install 'stepgym[alfworld]'`)."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import pytest
+from alfworld_parity import differences
+
+from stepgym.envs import check_text_env
+from stepgym.envs.alfworld import TASK_TYPES, Engine, game_ids, generate, generated_id, official_file, read_game, solve
+
+pytestmark = pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("textworld", "fast_downward", "alfworld")),
+    reason="the original engine is not installed: pip install 'stepgym[alfworld]'",
+)
+ID = "stepgym:stepgym/ALFWorld-v0"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", TASK_TYPES)
+@pytest.mark.parametrize("difficulty", ["easy", "normal", "hard"])
+def test_generated_games_are_the_same_in_both_engines(kind: str, difficulty: Any) -> None:
+    name = generated_id(kind, 1, difficulty=difficulty)
+    walkthrough = solve(Engine(generate(name)))
+    data = official_file(name, walkthrough=walkthrough)
+    assert read_game({**data, "walkthrough": []}, name) == generate(name)
+    assert differences(data, walkthrough, seed=name) == []
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+def test_official_games_are_the_same_in_both_engines(official: Path) -> None:
+    """`ALFWORLD_PARITY_GAMES` says how many games to compare (by default 12), evenly over all at hand; 0 is all."""
+    names = [name for split in ("valid_seen", "valid_train", "train") for name in game_ids(official, split)]
+    wanted = int(os.environ.get("ALFWORLD_PARITY_GAMES", "12"))
+    for name in names[:: max(1, len(names) // wanted)] if wanted else names:
+        data = json.loads((official / "json_2.1.1" / name / "game.tw-pddl").read_text(encoding="utf-8"))
+        assert differences(data, data["walkthrough"], seed=name) == [], name
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+def test_the_old_syntax_is_the_same_in_both_engines(official: Path) -> None:
+    for name in game_ids(official, "valid_seen")[::47]:
+        data = _old(json.loads((official / "json_2.1.1" / name / "game.tw-pddl").read_text(encoding="utf-8")))
+        assert "put" in read_game(data, name).dialect.put
+        assert differences(data, data["walkthrough"], seed=name) == [], name
+
+
+@pytest.mark.slow
+def test_the_environment_answers_the_same_with_both_backends() -> None:
+    envs = [gym.make(ID, backend=backend, difficulty="easy") for backend in ("native", "textworld")]
+    name = generated_id(TASK_TYPES[4], 2, difficulty="easy")
+    assert envs[0].reset(seed=1, options={"task": name}) == envs[1].reset(seed=1, options={"task": name})
+    for command in ["dance", *solve(Engine(generate(name)))]:
+        assert envs[0].step(command) == envs[1].step(command)
+    for env in envs:
+        env.close()
+
+
+@pytest.mark.slow
+def test_the_original_engine_as_an_environment_keeps_every_promise() -> None:
+    arguments, output, variable = sys.argv, sys.stdout, os.environ.get("ALFWORLD_DATA")
+    check_text_env(gym.make(ID, backend="textworld", difficulty="easy", task_types=[1]))
+    assert (sys.argv, sys.stdout, os.environ.get("ALFWORLD_DATA")) == (arguments, output, variable)
+
+
+def _old(data: dict[str, Any]) -> dict[str, Any]:
+    """A game in the syntax of older releases."""
+    grammar, domain = data["grammar"], data["pddl_domain"]
+    for new, old in (
+        ("move {o} to {r}", "put {o} in/on {r}"),
+        ("You move the {o.name} to the {r.name}.", "You put the {o.name} in/on the {r.name}."),
+        ("You arrive at {r.name}.", "You arrive at {lend.name}."),
+    ):
+        assert new in grammar
+        grammar = grammar.replace(new, old)
+    return {
+        **data,
+        "grammar": grammar[: grammar.index("action help")],
+        "pddl_domain": domain[: domain.index("(:action help")] + ")\n",
+        "walkthrough": [re.sub(r"^move (.*) to (.*)$", r"put \1 in/on \2", command) for command in data["walkthrough"]],
+    }
