@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests" / "envs" / "alfworld")]
+# In place of the folder of this file, which would hide the package `alfworld`.
+sys.path[:1] = [str(ROOT / "src"), str(ROOT / "tests" / "envs" / "alfworld")]
 
 import gymnasium as gym  # noqa: E402
 

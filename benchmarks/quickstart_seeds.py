@@ -149,14 +149,10 @@ def report(rows: Mapping[int, Mapping[str, Any]]) -> None:
     best = [max(r[k]["greedy"] for k in r if k.startswith("rejection")) for r in rows.values()]
     differences = [100 * (r[MAIN]["greedy"] - b) for r, b in zip(rows.values(), best, strict=True)]
     gap = mean_interval(differences)
-    print(
-        f"\n{MAIN} minus the better rejection sampling, greedy: {gap.value:.1f} points ({gap.low:.1f} to {gap.high:.1f})"
-    )
     by_value = [100 * (r[MAIN]["best_of_n_by_value_sft"] - r[MAIN]["majority_of_n_sft"]) for r in rows.values()]
     over = mean_interval(by_value)
-    print(
-        f"best of 8 by value minus majority of 8, fine-tuned policy: {over.value:.1f} ({over.low:.1f} to {over.high:.1f})"
-    )
+    print(f"\n{MAIN} minus the better rejection sampling, greedy: {_points(gap)}")
+    print(f"best of 8 by value minus majority of 8, fine-tuned policy: {_points(over)}")
     times = [r[MAIN]["best_of_n_by_value_sft"] / r["sft"]["sampled"] for r in rows.values()]
     print(f"best of 8 by value / mean of one sample, fine-tuned policy: {min(times):.2f} at least over the seeds")
     print(
@@ -173,6 +169,10 @@ def report(rows: Mapping[int, Mapping[str, Any]]) -> None:
             }
         )
     )
+
+
+def _points(interval: Any) -> str:
+    return f"{interval.value:.1f} points ({interval.low:.1f} to {interval.high:.1f})"
 
 
 if __name__ == "__main__":

@@ -213,6 +213,13 @@ def test_one_reward_per_reasoning_step(characters, credit):
         found.steps([0, 99])
 
 
+@pytest.mark.parametrize(
+    ("verdict", "last"), [(Verdict.correct(), 1), (Verdict.wrong(), 0), (Verdict.undecided("?"), 0)]
+)
+def test_the_end_token_makes_the_last_step_good_only_if_everything_is_right(credit, verdict, last):
+    assert credit("so\nit is", verdict).steps([0, 3]).tolist() == [0, last]
+
+
 def test_what_the_modes_make_of_a_vector(credit):
     verdict = Verdict.wrong(Finding(0, 2, "a", "proved"), Finding(2, 3, "b"))
     vector = [1, 1, -1, 0, 0, 0]  # "1+1=2" and the end token

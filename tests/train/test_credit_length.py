@@ -1,7 +1,7 @@
 """A 0/1 vector inside an undiscounted return rewards length: measured on brackets of two kinds.
 
-Tokens `( ) [ ]` and an end token, at most 10. Right: balanced, ended, 4 to 8 brackets, at least one `[`. The policy is a
-softmax table, trained by REINFORCE with Adam and a mean baseline per position; `ResponseCredit.weights` gives what
+Tokens `( ) [ ]` and an end token, at most 10. Right: balanced, ended, 4 to 8 brackets, at least one `[`. The policy is
+a softmax table, trained by REINFORCE with Adam and a mean baseline per position; `ResponseCredit.weights` gives what
 multiplies the gradients. The page docs/credit.md shows the table printed by
 `python tests/train/test_credit_length.py`.
 """

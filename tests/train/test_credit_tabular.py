@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from stepgym.errors import InvalidInputError
-from stepgym.train.credit_episodes import running_potential
 from stepgym.train.credit_residuals import credited_residuals
+from stepgym.train.credited_episodes import running_potential
 from stepgym.train.losses import OREOResiduals, oreo_residuals
 
 DEPTH, ACTIONS = 3, 3
@@ -207,7 +207,7 @@ def test_one_state_ends_where_the_docstring_says():
     credit = torch.tensor([0.1, 0.4, 0.2], dtype=torch.float64)
     logits, value = ref.clone().requires_grad_(), torch.zeros((), dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.Adam([logits, value], lr=0.02, betas=(0.9, 0.99))
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 1500)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 600)
 
     def residuals() -> OREOResiduals:
         one = torch.ones(3, 1, dtype=torch.bool)
@@ -222,7 +222,7 @@ def test_one_state_ends_where_the_docstring_says():
         )
         return credited_residuals(found, credit.unsqueeze(-1))
 
-    for _ in range(1500):
+    for _ in range(600):
         optimizer.zero_grad()
         found = residuals()
         (mu.unsqueeze(-1) * (found.value.square() + found.policy.square())).sum().backward()

@@ -291,3 +291,27 @@ def test_supervised_training_learns_the_successes(tiny_model, tokenizer, log, tm
     assert losses[-1] < 0.1 < losses[0]
     with pytest.raises(InvalidInputError, match="no successful episode"):
         successes(e for e in log if not e.outcome)
+
+
+def test_resuming_a_finished_run_changes_nothing(tiny_model, tokenizer, log, tmp_path) -> None:
+    args = settings(tmp_path, max_steps=4, save_strategy="steps", save_steps=2)
+    first = OREOTrainer(tiny_model, args, log, processing_class=tokenizer)
+    first.train()
+    before = weights(first.model)
+    again = OREOTrainer(tiny_model, args, log, processing_class=tokenizer)
+    assert again.train(resume_from_checkpoint=True).global_step == 4
+    trained = {k: v for k, v in weights(again.model).items() if not k.startswith("reference")}
+    assert all(torch.equal(before[name], value) for name, value in trained.items())
+
+
+def test_damaged_weights_are_named(tiny_model, tokenizer, log, tmp_path) -> None:
+    trainer = OREOTrainer(tiny_model, settings(tmp_path, max_steps=1), log, processing_class=tokenizer)
+    trainer.train()
+    trainer.save_model()
+    for part in ("policy", "value"):
+        file = tmp_path / part / "model.safetensors"
+        whole = file.read_bytes()
+        file.write_bytes(whole[:1000])
+        with pytest.raises(InvalidInputError, match=part):
+            load(tmp_path)
+        file.write_bytes(whole)

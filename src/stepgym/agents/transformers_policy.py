@@ -133,10 +133,12 @@ def load_transformers_policy(path_or_name: str | Path, **settings: Any) -> Trans
         settings: Arguments of `TransformersPolicy`, by name.
     """
     transformers = require("transformers", extra="train")
+    from safetensors import SafetensorError
+
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(path_or_name)
         model = transformers.AutoModelForCausalLM.from_pretrained(path_or_name)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise InvalidInputError(f"expected a saved model and tokenizer at {str(path_or_name)!r}: {error}") from error
     return TransformersPolicy(model, tokenizer, **{"name": str(path_or_name), **settings})
 

@@ -51,7 +51,7 @@ def final_answer(episode: Episode) -> str:
 
 
 def best_by_value(episodes: Iterable[Episode], value: TransformersValueFunction) -> list[Episode]:
-    """Of each task the episode with the highest V after its last token."""
+    """Of each task the episode with the highest V of its answer."""
     groups = by_task(episodes)
     listed = [e for group in groups.values() for e in group]
     scores = dict(zip((e.id for e in listed), final_values(listed, value), strict=True))
@@ -68,7 +68,7 @@ def majority(episodes: Iterable[Episode]) -> list[Episode]:
 
 
 def final_values(episodes: Sequence[Episode], value: TransformersValueFunction) -> list[float]:
-    """V after the last token of each episode."""
+    """V of each episode's answer: after everything it says, before its end-of-turn token."""
     return [values[-1] for values in _values(episodes, value)]
 
 
@@ -125,7 +125,10 @@ def _values(episodes: Sequence[Episode], value: TransformersValueFunction) -> li
 
 
 def _ids(episode: Episode) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Prompt ids and the ids of what the episode says."""
     completion = episode.steps[-1].completion
     if completion is None or completion.prompt_token_ids is None or completion.token_ids is None:
         raise ValueError(f"episode {episode.id} has no token ids")
-    return completion.prompt_token_ids, completion.token_ids
+    written = completion.token_ids
+    # After the end-of-turn token no action follows: V was not trained there.
+    return completion.prompt_token_ids, written[:-1] if completion.finish_reason == "stop" else written

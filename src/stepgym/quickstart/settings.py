@@ -14,7 +14,8 @@ class QuickstartSettings:
 
     Attributes:
         seed: Redoes everything: tasks, weights, demonstrations, roll-outs.
-        operands, modulus: Of the arithmetic chains.
+        operands: Numbers in a chain.
+        modulus: Of the arithmetic.
         habit: Share of demonstrations that guess the answer at once; the others work step by step.
         slip: Chance of a slip in each line of a worked demonstration; the lines after it go on from the wrong result.
         demonstrations: Demonstrations for supervised fine-tuning.
@@ -22,11 +23,17 @@ class QuickstartSettings:
         samples: Episodes logged per task.
         test_tasks: Distinct tasks of the evaluation; disjoint from all others.
         candidates: Samples per test task, for the sampled success and for best-of-n.
-        hidden, layers, heads: Shape of the language model.
+        hidden: Width of the language model.
+        layers: Its layers.
+        heads: Its attention heads; they divide `hidden`.
         batch: Episodes per update, in every phase.
-        sft_updates, updates: Updates of supervised fine-tuning, and of OREO and of rejection sampling each.
-        sft_rate, rate: Learning rates; `rate` is that of OREO (policy and value) and of rejection sampling.
-        beta, alpha, loss_norm: As in `OREOConfig`.
+        sft_updates: Updates of supervised fine-tuning.
+        updates: Updates of OREO, and of rejection sampling.
+        sft_rate: Learning rate of supervised fine-tuning.
+        rate: Learning rate of OREO (policy and value) and of rejection sampling.
+        beta: OREO's pull to the reference.
+        alpha: OREO's weight of the KL to the reference.
+        loss_norm: OREO's mean, over the batch's tokens or within each episode first.
     """
 
     seed: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import platform
 import sys
@@ -18,6 +19,7 @@ from typing import Any
 from stepgym.agents.evaluation import Comparison, Evaluation
 from stepgym.errors import InvalidInputError
 
+logger = logging.getLogger(__name__)
 _VERSIONS_OF = ("stepgym", "torch", "transformers", "gymnasium", "numpy")
 
 
@@ -52,6 +54,7 @@ class RunRecorder:
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Measures the wall time of a phase; phases of one name add up."""
+        logger.info("%s", name)
         start = time.perf_counter()
         try:
             yield

@@ -12,8 +12,8 @@ from stepgym.errors import require
 if TYPE_CHECKING:
     from stepgym.train.checkpoints import load, load_value_function
     from stepgym.train.credit import CreditConfig, CreditWarning, ResponseCredit, credit_response, credit_spans
-    from stepgym.train.credit_episodes import CreditedEpisode, credit_episode, credit_episodes
     from stepgym.train.credit_residuals import credited_residuals
+    from stepgym.train.credited_episodes import CreditedEpisode, credit_episode, credit_episodes
     from stepgym.train.oreo import OREOConfig, OREOTrainer
     from stepgym.train.supervised import SupervisedConfig, SupervisedTrainer, successes
     from stepgym.train.tokenize import TokenizedEpisode, TokenizeOptions, tokenize_episode, tokenize_episodes
@@ -36,9 +36,9 @@ _HOMES = {
     "ResponseCredit": "credit",
     "credit_response": "credit",
     "credit_spans": "credit",
-    "CreditedEpisode": "credit_episodes",
-    "credit_episode": "credit_episodes",
-    "credit_episodes": "credit_episodes",
+    "CreditedEpisode": "credited_episodes",
+    "credit_episode": "credited_episodes",
+    "credit_episodes": "credited_episodes",
     "credited_residuals": "credit_residuals",
     "TransformersValueFunction": "value_function",
     "load": "checkpoints",

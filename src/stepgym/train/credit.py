@@ -6,8 +6,8 @@ unknown=1`; what no finding covers is unknown here and has an entry of its own.
 
 A 0/1 vector must not be summed over the future. With the rewards `c` of a response of `n` tokens, the undiscounted
 return to go of token `t` is `c[t] + ... + c[n - 1]`: if tokens earn at least 0, every further token pays and the best
-policy never stops; if they earn at most 0, the best policy says nothing. So the default mode is "local": an entry counts
-for its own token alone, and the outcome of the episode counts for all tokens as always.
+policy never stops; if they earn at most 0, the best policy says nothing. So the default mode is "local": an entry
+counts for its own token alone, and the outcome of the episode counts for all tokens as always.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -100,7 +101,7 @@ class ResponseCredit:
     config: CreditConfig
 
     def steps(self, starts: Sequence[int]) -> NDArray[np.float32]:
-        """One reward per step, for steps that begin at the tokens `starts`. float32 `(len(starts),)`
+        """One reward per step, for steps that begin at the tokens `starts`, float32 `(len(starts),)`.
 
         A step is bad if any of its tokens is, else good if any is, else unknown. A step of one token has its reward,
         so `starts = range(n)` gives `tokens`. Tokens before the first start belong to no step.
@@ -109,11 +110,11 @@ class ResponseCredit:
         if list(starts) != sorted(set(starts)) or any(not 0 <= s < n for s in starts):
             raise InvalidInputError(f"expected increasing token indices below {n}, got {list(starts)[:20]}")
         bounds = [*starts, n]
-        rewards = [self._step(a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+        rewards = [self._step(a, b) for a, b in pairwise(bounds)]
         return np.asarray(rewards, np.float32)
 
     def weights(self, outcome: float = 0.0) -> NDArray[np.float32]:
-        """What multiplies the gradient of each token's log-probability, under the mode. float32 `(n,)`
+        """What multiplies the gradient of each token's log-probability, under the mode, float32 `(n,)`.
 
         Args:
             outcome: The reward of the episode, which counts for every token.
@@ -225,6 +226,6 @@ def _worth(judged: int, config: CreditConfig) -> float:
 
 _RETURN_TO_GO = (
     "mode 'return_to_go' sums the rewards of all later tokens: if they are mostly positive it rewards length, if they "
-    "are mostly negative it rewards stopping at once, whatever the answer. Use mode 'local' (or a scalar mode) with the "
-    "outcome, see docs/credit.md"
+    "are mostly negative it rewards stopping at once, whatever the answer. Use mode 'local' (or a scalar mode) with "
+    "the outcome, see docs/credit.md"
 )

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import (
     MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING,
@@ -87,7 +88,7 @@ class ValueModel(nn.Module):
     @classmethod
     def load(cls, folder: Path) -> ValueModel:
         """The inverse of `save`."""
-        whole = AutoModelForTokenClassification.from_pretrained(folder)
+        whole = from_folder(AutoModelForTokenClassification, folder)
         if whole.config.num_labels != 1:
             raise InvalidInputError(f"{folder}: a value model has one label, this model has {whole.config.num_labels}")
         head = cast(nn.Linear, getattr(whole, _head_name(whole))).float()
@@ -159,13 +160,18 @@ class PolicyWithValue(nn.Module):
         self.value.head.load_state_dict(value.head.state_dict())
 
 
+def from_folder(kind: Any, folder: str | Path) -> Any:
+    """`kind.from_pretrained(folder)`, with `InvalidInputError` for what is missing, foreign or damaged there."""
+    try:
+        return kind.from_pretrained(folder)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise InvalidInputError(f"{str(folder)!r}: expected a saved model, and it cannot be read: {error}") from error
+
+
 def loaded(model: PreTrainedModel | str | Path) -> tuple[PreTrainedModel, int | None]:
     """The causal language model, loaded if a name or folder was given, and the most tokens it reads, if it says so."""
     if isinstance(model, str | Path):
-        try:
-            model = cast("PreTrainedModel", AutoModelForCausalLM.from_pretrained(model))
-        except (OSError, ValueError) as error:
-            raise InvalidInputError(f"expected a causal language model at {str(model)!r}: {error}") from error
+        model = cast("PreTrainedModel", from_folder(AutoModelForCausalLM, model))
     return model, getattr(model.config.get_text_config(), "max_position_embeddings", None)
 
 

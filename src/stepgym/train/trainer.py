@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import torch
 from torch import Tensor
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_utils import TrainOutput, get_last_checkpoint
 
 from stepgym.agents.episodes import Episode
 from stepgym.errors import InvalidInputError
@@ -97,6 +99,31 @@ class EpisodeTrainer(Trainer):
         self.loss_is_scaled_for_ga = True
         self._metrics: dict[str, dict[str, list[float]]] = {"train": defaultdict(list), "eval": defaultdict(list)}
         self._shares: dict[str, float] = defaultdict(float)
+
+    def train(
+        self,
+        resume_from_checkpoint: str | bool | None = None,
+        trial: Any = None,
+        ignore_keys_for_eval: list[str] | None = None,
+    ) -> TrainOutput:
+        """As in transformers; resuming a run that has finished makes no further update."""
+        checkpoint = resume_from_checkpoint
+        if checkpoint is True:
+            checkpoint = get_last_checkpoint(str(self.args.output_dir))
+        if isinstance(checkpoint, str) and self._finished(Path(checkpoint)):
+            self._load_from_checkpoint(checkpoint)
+            self.state = TrainerState.load_from_json(str(Path(checkpoint) / TRAINER_STATE_NAME))
+            return TrainOutput(self.state.global_step, 0.0, {})
+        return super().train(checkpoint, trial, ignore_keys_for_eval)
+
+    def _finished(self, checkpoint: Path) -> bool:
+        file = checkpoint / TRAINER_STATE_NAME
+        if not file.is_file():
+            raise InvalidInputError(f"{checkpoint}: expected a checkpoint of this trainer (no {TRAINER_STATE_NAME})")
+        state = TrainerState.load_from_json(str(file))
+        if self.args.max_steps > 0:
+            return state.global_step >= self.args.max_steps
+        return float(state.epoch or 0.0) >= self.args.num_train_epochs
 
     def get_batch_samples(  # type: ignore[override]
         self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device

@@ -17,7 +17,7 @@ class TransformersValueFunction:
 
     V is read after the last given token. For a step that includes its delimiter: the next token is an action, so V was
     trained at such positions, and one token earlier candidates that differ only in their last token would look the
-    same. After the end-of-turn token of a finished answer no action follows, and V extrapolates by one token.
+    same. After the end-of-turn token of a finished answer no action follows: V was not trained there, read it before.
 
     Args:
         model: The trained value model, used in evaluation mode and without gradients.

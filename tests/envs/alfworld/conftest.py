@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stepgym.envs.alfworld.games import cache_folder
+from stepgym.envs.alfworld.index import cache_folder
 
 _ARCHIVE = Path("data") / "alfworld" / "games_train_and_seen.tar.xz"
 _ROOT = Path(__file__).parents[3]

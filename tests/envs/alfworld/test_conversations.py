@@ -5,8 +5,17 @@ from typing import Any
 
 import pytest
 
-from stepgym.envs.alfworld import TASK_TYPES, Engine, OfficialGames, generate, generated_id, solve
-from stepgym.envs.alfworld.replay import GameFinder, read_conversation, replay
+from stepgym.envs.alfworld import (
+    TASK_TYPES,
+    Engine,
+    GameFinder,
+    OfficialGames,
+    generate,
+    generated_id,
+    read_conversation,
+    replay,
+    solve,
+)
 from stepgym.envs.alfworld.world import Game
 from stepgym.errors import InvalidInputError
 

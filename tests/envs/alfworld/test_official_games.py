@@ -105,7 +105,8 @@ def test_bad_files_are_named_skipped_and_counted(
     names = game_ids(official, "valid_seen")[:6]
     folder = _copy(official, tmp_path / "data", names)
     files = [folder / "json_2.1.1" / name / "game.tw-pddl" for name in names]
-    files[0].write_text(files[0].read_text(encoding="utf-8")[:5000], encoding="utf-8")
+    whole = files[0].read_bytes()
+    files[0].write_bytes(whole[:5000])
     files[1].unlink()
     files[2].write_text('{"pddl_domain": 3}', encoding="utf-8")
     files[3].write_text(
@@ -113,7 +114,11 @@ def test_bad_files_are_named_skipped_and_counted(
     )
     files[4].write_bytes(b"\xff\xfe\x00")
     games = OfficialGames(folder)
-    assert games.ids("valid_seen") == names[5:]
+    with pytest.warns(RuntimeWarning, match="3 damaged or foreign game files"):
+        assert games.ids("valid_seen") == names[5:]
+    files[0].write_bytes(whole)  # repaired: noticed although the folders are as they were
+    with pytest.warns(RuntimeWarning, match="2 damaged or foreign game files"):
+        assert OfficialGames(folder).ids("valid_seen") == (names[0], names[5])
     skipped = games.skipped("valid_seen")
     assert len(skipped) == 5
     for file, reason, words in zip(
@@ -121,8 +126,9 @@ def test_bad_files_are_named_skipped_and_counted(
     ):
         assert str(file) in reason
         assert words in reason
-    shutil.rmtree(files[5].parent.parent)
-    with pytest.raises(InvalidInputError, match="no games in the split"):
+    for number in (0, 5):
+        shutil.rmtree(files[number].parent.parent)
+    with pytest.warns(RuntimeWarning), pytest.raises(InvalidInputError, match="no games in the split"):
         OfficialGames(folder).ids("valid_seen")
 
 

@@ -29,7 +29,7 @@ def best_of_n(
     prompt: PromptFormat | None = None,
     instructions: str = "",
     answer_of: Callable[[str], str] = last_number,
-    after_end: bool = True,
+    after_end: bool = False,
     seed: int | None = None,
 ) -> SearchResult:
     """The best of `n` sampled answers to `question`.
@@ -69,7 +69,7 @@ async def best_of_n_async(
     choose: Choose = "value",
     budget: SearchBudget | None = None,
     answer_of: Callable[[str], str] = last_number,
-    after_end: bool = True,
+    after_end: bool = False,
 ) -> SearchResult:
     """`best_of_n` inside an event loop; many at once share the batches of policy and value function."""
     if n < 1:

@@ -50,7 +50,7 @@ class BestOfNPolicy(SearchPolicy):
         choose: Choose = "value",
         budget: SearchBudget | None = None,
         answer_of: Callable[[str], str] = last_number,
-        after_end: bool = True,
+        after_end: bool = False,
     ) -> None:
         def search(request: Request) -> Awaitable[SearchResult]:
             return best_of_n_async(
@@ -71,7 +71,7 @@ class StepBeamPolicy(SearchPolicy):
         width: int = 3,
         budget: SearchBudget | None = None,
         delimiter: str | Sequence[str] = "\n",
-        after_end: bool = True,
+        after_end: bool = False,
     ) -> None:
         def search(request: Request) -> Awaitable[SearchResult]:
             return step_beam_async(

@@ -13,20 +13,20 @@ from stepgym.errors import InvalidInputError
 
 
 class Scorer:
-    """V of completions, read after their last token: the delimiter of a step, the end-of-turn token of an answer.
+    """V of completions, read at the last position at which V was trained.
 
-    Reading one token earlier would give candidates that differ only in their last token equal scores. After a step the
-    agent goes on to write, so V was trained at such positions. After an end-of-turn token it writes nothing more: V
-    extrapolates there by one token. `after_end=False` reads finished answers before that token, after all they say;
-    on the quickstart's log both choose equally well.
+    For a step that is the position after its last token, delimiter included: an action follows, so it is a state. One
+    token earlier, candidates that differ only in their last token would get equal scores. For a finished answer it is
+    the position after everything it says, right before its end-of-turn token: that token is the last action, and after
+    it V is 0 by definition and whatever the network extrapolates in practice (docs/oreo.md has the figures).
 
     Args:
         value: The value function; None scores nothing.
         tokenizer: Knows which tokens are special.
-        after_end: Whether V of a finished answer is read after its end-of-turn token, or before it.
+        after_end: Read finished answers after their end-of-turn token all the same, for value functions trained there.
     """
 
-    def __init__(self, value: ValueFunction | None, tokenizer: Any, *, after_end: bool = True) -> None:
+    def __init__(self, value: ValueFunction | None, tokenizer: Any, *, after_end: bool = False) -> None:
         self._value = value
         self._special = frozenset(() if tokenizer is None or after_end else tokenizer.all_special_ids)
         self.tokens = 0

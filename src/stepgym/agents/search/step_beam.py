@@ -43,7 +43,7 @@ def step_beam(
     sampling: Sampling | None = None,
     prompt: PromptFormat | None = None,
     instructions: str = "",
-    after_end: bool = True,
+    after_end: bool = False,
     seed: int | None = None,
 ) -> SearchResult:
     """The answer to `question` found by beam search over steps.
@@ -87,7 +87,7 @@ async def step_beam_async(
     width: int = 3,
     budget: SearchBudget | None = None,
     delimiter: str | Sequence[str] = "\n",
-    after_end: bool = True,
+    after_end: bool = False,
 ) -> SearchResult:
     """`step_beam` inside an event loop; many at once share the batches of policy and value function."""
     delimiters = (delimiter,) if isinstance(delimiter, str) else tuple(delimiter)

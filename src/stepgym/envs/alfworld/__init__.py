@@ -1,5 +1,6 @@
 """ALFWorld's text games: an exact and fast engine, official and generated games, experts, harness presets."""
 
+from stepgym.envs.alfworld.conversations import GameFinder, Replay, read_conversation, replay
 from stepgym.envs.alfworld.engine import Engine
 from stepgym.envs.alfworld.env import ALFWorldEnv
 from stepgym.envs.alfworld.experts import Explorer, Planner, next_command, solve
@@ -22,16 +23,20 @@ __all__ = [
     "Explorer",
     # games
     "Game",
+    "GameFinder",
     "GameStore",
     "OfficialGames",
     "Planner",
     "Preset",
+    "Replay",
     "game_ids",
     "generate",
     "generated_id",
     "next_command",
     "official_file",
     "pack",
+    "read_conversation",
     "read_game",
+    "replay",
     "solve",
 ]

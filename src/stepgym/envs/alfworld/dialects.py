@@ -96,5 +96,6 @@ def _digest(value: Any) -> str:
 
 def _foreign(what: str) -> str:
     return (
-        f"its {what} is not that of ALFWorld's text games, so the native engine cannot play it; backend='textworld' can"
+        f"its {what} is not that of ALFWorld's text games, so the engine would play it wrongly; expected a game file "
+        "as `alfworld-download` brings them"
     )

@@ -22,11 +22,9 @@ from typing import Any
 
 from stepgym.envs.alfworld import phrases
 from stepgym.envs.alfworld.goals import GoalCheck
+from stepgym.envs.alfworld.menu import KNIVES, TREATMENTS, Menu
 from stepgym.envs.alfworld.phrases import NOTHING_HAPPENS
 from stepgym.envs.alfworld.world import Game, World
-
-_CLEANERS = frozenset({"sinkbasin", "sink"})
-_KNIVES = frozenset({"knife", "butterknife"})
 
 
 class Engine:
@@ -43,10 +41,9 @@ class Engine:
         self.won = self.goal.won()
         self.valid = True
         self._names = [thing.name for thing in game.things]
-        self._put_verb, self._put_link = _put_words(game.dialect.put)
+        self._menu = Menu(game, self.world)
+        self._put_link = self._menu.put_link
         self._seen: list[str | None] = [None] * len(game.receptacles)
-        self._takes: list[list[str] | None] = [None] * len(game.receptacles)
-        self._goes: dict[int, list[str]] = {}
         self._verbs: dict[str, Callable[[str], str | None]] = {
             "look": self._look,
             "inventory": self._inventory,
@@ -55,7 +52,7 @@ class Engine:
             "open": self._open,
             "close": self._close,
             "take": self._take,
-            self._put_verb: self._put,
+            self._menu.put_verb: self._put,
             "examine": self._examine,
             "use": self._use,
             "clean": self._clean,
@@ -85,70 +82,7 @@ class Engine:
 
     def admissible(self) -> list[str]:
         """The commands that are possible now, sorted by code points."""
-        game, world = self.game, self.world
-        here, held = game.receptacles_at[world.location], world.held
-        closing: list[str] = []
-        opening: list[str] = []
-        putting: list[str] = []
-        taking: list[str] = []
-        cleaning: list[str] = []
-        heating: list[str] = []
-        cooling: list[str] = []
-        looking_at = [f"examine {game.receptacles[number].name}" for number in here]
-        kind = ""
-        if held >= 0:
-            kind, name = game.things[held].kind, self._names[held]
-            looking_at.append(f"examine {name}")
-        for number in here:
-            receptacle = game.receptacles[number]
-            if receptacle.openable:
-                if number in world.opened:
-                    closing.append(f"close {receptacle.name}")
-                else:
-                    opening.append(f"open {receptacle.name}")
-            if held < 0:
-                if not receptacle.openable or number in world.opened:
-                    taking += self._takes_from(number)
-                continue
-            if (not receptacle.openable or number in world.opened) and kind in game.fits.get(receptacle.kind, ()):
-                putting.append(f"{self._put_verb} {name}{self._put_link}{receptacle.name}")
-            if receptacle.kind in _CLEANERS and held in game.able["cleanable"]:
-                cleaning.append(f"clean {name} with {receptacle.name}")
-            elif receptacle.kind == "microwave" and held in game.able["heatable"]:
-                heating.append(f"heat {name} with {receptacle.name}")
-            elif receptacle.kind == "fridge" and held in game.able["coolable"]:
-                cooling.append(f"cool {name} with {receptacle.name}")
-        if len(here) > 1:
-            for several in (cleaning, closing, cooling, heating, opening, putting, taking):
-                several.sort()
-        if len(looking_at) > 1:
-            looking_at.sort()
-        commands = cleaning
-        commands += closing
-        commands += cooling
-        commands += looking_at
-        commands += self._goes_from(world.location)
-        commands += heating
-        if game.dialect.help is not None:
-            commands.append("help")
-        commands.append("inventory")
-        commands.append("look")
-        commands += opening
-        if putting:
-            # "move" and "put" stand on either side of "open".
-            if self._put_verb < "open":
-                commands[len(commands) - len(opening) : len(commands) - len(opening)] = putting
-            else:
-                commands += putting
-        if kind in _KNIVES:
-            commands += self._slices()
-        commands += taking
-        for lamp in game.able["toggleable"]:
-            if any(lamp in world.contents[number] for number in here):
-                commands.append(f"use {self._names[lamp]}")
-        if len(game.able["toggleable"]) > 1 and commands[-1].startswith("use "):
-            commands.sort()
-        return commands
+        return self._menu.commands()
 
     def snapshot(self) -> dict[str, Any]:
         """The state as plain values; `restore` goes back to it."""
@@ -159,7 +93,7 @@ class Engine:
         self.world.restore(state)
         self.won, self.valid = state["won"], state["valid"]
         self._seen = [None] * len(self._seen)
-        self._takes = [None] * len(self._takes)
+        self._menu.forget()
 
     # What each command does: the answer, or None if it is not possible.
 
@@ -278,14 +212,14 @@ class Engine:
         return f"You turn on the {rest}."
 
     def _clean(self, rest: str) -> str | None:
-        thing = self._treat(rest, "cleanable", _CLEANERS)
+        thing = self._treat("clean", rest)
         if thing is None:
             return None
         self.world.clean.add(thing)
         return self._treated("clean", rest)
 
     def _heat(self, rest: str) -> str | None:
-        thing = self._treat(rest, "heatable", ("microwave",))
+        thing = self._treat("heat", rest)
         if thing is None:
             return None
         self.world.hot.add(thing)
@@ -293,7 +227,7 @@ class Engine:
         return self._treated("heat", rest)
 
     def _cool(self, rest: str) -> str | None:
-        thing = self._treat(rest, "coolable", ("fridge",))
+        thing = self._treat("cool", rest)
         if thing is None:
             return None
         self.world.cool.add(thing)
@@ -304,7 +238,7 @@ class Engine:
         game, world, held = self.game, self.world, self.world.held
         name, _, knife = rest.partition(" with ")
         thing = game.thing_numbers.get(name)
-        if thing is None or held < 0 or self._names[held] != knife or game.things[held].kind not in _KNIVES:
+        if thing is None or held < 0 or self._names[held] != knife or game.things[held].kind not in KNIVES:
             return None
         if thing not in game.able["sliceable"] or world.location not in world.places[thing] or thing == held:
             return None
@@ -324,7 +258,8 @@ class Engine:
         return not self.game.receptacles[number].openable or number in self.world.opened
 
     def _changed(self, number: int) -> None:
-        self._seen[number] = self._takes[number] = None
+        self._seen[number] = None
+        self._menu.changed(number)
 
     def _describe(self, number: int) -> str:
         text = self._seen[number]
@@ -336,9 +271,10 @@ class Engine:
             self._seen[number] = text
         return text
 
-    def _treat(self, rest: str, ability: str, kinds: Any) -> int | None:
+    def _treat(self, verb: str, rest: str) -> int | None:
         """The object in "OBJECT with RECEPTACLE" if it is in the hand, can be treated, and the receptacle does so."""
         game, held = self.game, self.world.held
+        ability, kinds = TREATMENTS[verb]
         name, _, place = rest.partition(" with ")
         number = self._here(place)
         if number is None or held < 0 or self._names[held] != name:
@@ -349,30 +285,3 @@ class Engine:
         self.won = self.goal.won()
         name, _, place = rest.partition(" with ")
         return f"You {verb} the {name} using the {place}."
-
-    def _takes_from(self, number: int) -> list[str]:
-        commands = self._takes[number]
-        if commands is None:
-            able, place = self.game.able["pickupable"], self.game.receptacles[number].name
-            commands = [f"take {self._names[t]} from {place}" for t in self.world.contents[number] if t in able]
-            commands.sort()
-            self._takes[number] = commands
-        return commands
-
-    def _goes_from(self, location: int) -> list[str]:
-        commands = self._goes.get(location)
-        if commands is None:
-            commands = sorted(f"go to {r.name}" for r in self.game.receptacles if r.location != location)
-            self._goes[location] = commands
-        return commands
-
-    def _slices(self) -> list[str]:
-        world, knife = self.world, self._names[self.world.held]
-        found = [thing for thing in self.game.able["sliceable"] if world.location in world.places[thing]]
-        return sorted(f"slice {self._names[thing]} with {knife}" for thing in found if thing != world.held)
-
-
-def _put_words(template: str) -> tuple[str, str]:
-    """The verb of a put command, and what stands between object and receptacle."""
-    verb, _, rest = template.partition(" ")
-    return verb, rest.removeprefix("{o}").removesuffix("{r}")

@@ -7,16 +7,13 @@ in the cache folder (`STEPGYM_CACHE`, or the user's), which later processes open
 from __future__ import annotations
 
 import bisect
-import hashlib
 import os
-import sys
-import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
-from weakref import WeakValueDictionary
 
-from stepgym.envs.alfworld.problems import GAME_FILE, read_game_file
+from stepgym.envs.alfworld.index import GameFolder, cached_store, open_store
+from stepgym.envs.alfworld.problems import GAME_FILE
 from stepgym.envs.alfworld.store import GameStore, is_store, write_store
 from stepgym.envs.alfworld.world import TASK_TYPES, Game
 from stepgym.errors import InvalidInputError, unknown_name
@@ -25,7 +22,6 @@ SPLITS = ("train", "valid_train", "valid_seen", "valid_unseen")
 DATA_VARIABLE = "ALFWORLD_DATA"
 
 _FOLDER = "json_2.1.1"
-_open: WeakValueDictionary[tuple[Any, ...], GameStore] = WeakValueDictionary()
 
 
 class OfficialGames:
@@ -42,7 +38,7 @@ class OfficialGames:
         self.root = find_data(path)
         self._stores: dict[str, GameStore] = {}
         if self.root.is_file():
-            packed = _open_store(self.root)
+            packed = open_store(self.root)
             self._stores = dict.fromkeys(SPLITS, packed)
 
     def ids(self, split: str, task_types: Iterable[str | int] | None = None) -> tuple[str, ...]:
@@ -97,7 +93,7 @@ class OfficialGames:
             if not folder.is_dir():
                 there = ", ".join(one for one in SPLITS if (self.root / one).is_dir())
                 raise InvalidInputError(f"{self.root} has no folder {split!r}; there are: {there}")
-            store = self._stores[split] = _cached_store(folder, split)
+            store = self._stores[split] = cached_store(folder, split)
         return store
 
     def __deepcopy__(self, memo: dict[int, Any]) -> OfficialGames:
@@ -135,11 +131,15 @@ def pack(path: str | os.PathLike[str], out: str | os.PathLike[str], *, splits: C
     for split in splits:
         if split not in SPLITS:
             raise unknown_name("split", split, SPLITS)
+    parts = [GameFolder(root / split, split) for split in splits if (root / split).is_dir()]
     skipped: list[str] = []
-    folders = [(root / split, split) for split in splits if (root / split).is_dir()]
-    write_store(
-        out, (game for folder, split in folders for game in _read_folder(folder, split, skipped)), skipped=skipped
-    )
+
+    def games() -> Iterator[Game]:
+        for part in parts:
+            yield from part.games()
+            skipped.extend(part.skipped)
+
+    write_store(out, games(), skipped=skipped)
     return GameStore(out)
 
 
@@ -182,62 +182,3 @@ def task_type_names(task_types: Iterable[str | int] | None) -> tuple[str, ...]:
     if not names:
         raise InvalidInputError("task_types must name at least one task type, or be None for all")
     return tuple(dict.fromkeys(names))
-
-
-def cache_folder() -> Path:
-    """Where derived files are kept: `$STEPGYM_CACHE`, or the user's cache folder."""
-    if chosen := os.environ.get("STEPGYM_CACHE"):
-        return Path(chosen).expanduser()
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "stepgym"
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "stepgym"
-
-
-def _read_folder(folder: Path, split: str, skipped: list[str]) -> Iterator[Game]:
-    for task in sorted(entry.name for entry in os.scandir(folder) if entry.is_dir()):
-        if "movable" in task or "Sliced" in task:
-            skipped.append(f"{folder / task}: tasks with movable receptacles or slices are not part of the text games")
-            continue
-        for trial in sorted(entry.name for entry in os.scandir(folder / task) if entry.is_dir()):
-            file = folder / task / trial / GAME_FILE
-            try:
-                if not file.is_file():
-                    raise InvalidInputError(f"{file}: there is no such file, perhaps unpacked only in part")
-                yield read_game_file(file, f"{split}/{task}/{trial}")
-            except InvalidInputError as error:
-                skipped.append(str(error))
-
-
-def _cached_store(folder: Path, split: str) -> GameStore:
-    """The store of one split, from the cache if the folder is as it was."""
-    stamp = hashlib.sha256(repr(("1", str(folder), *_stamps(folder))).encode()).hexdigest()[:20]
-    path = cache_folder() / "alfworld" / f"{split}-{stamp}.games"
-    if is_store(path):
-        try:
-            return _open_store(path)
-        except InvalidInputError:
-            path.unlink(missing_ok=True)  # a cache: whatever is wrong with it, it is made again
-    skipped: list[str] = []
-    games = _read_folder(folder, split, skipped)
-    try:
-        write_store(path, games, skipped=skipped)
-    except OSError:
-        path = Path(tempfile.mkdtemp(prefix="stepgym-")) / path.name
-        write_store(path, _read_folder(folder, split, skipped), skipped=skipped)
-    return _open_store(path)
-
-
-def _stamps(folder: Path) -> Iterator[tuple[str, int]]:
-    yield "", folder.stat().st_mtime_ns
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        yield entry.name, entry.stat().st_mtime_ns
-
-
-def _open_store(path: Path) -> GameStore:
-    stat = path.stat()
-    key = (path, stat.st_mtime_ns, stat.st_size)
-    store = _open.get(key)
-    if store is None:
-        store = _open[key] = GameStore(path)
-    return store

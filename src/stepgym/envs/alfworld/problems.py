@@ -49,6 +49,10 @@ _LIGHT = re.compile(
 )
 
 
+class UnsolvableError(InvalidInputError):
+    """A game that is whole but cannot be won, as its file says; it is left out like upstream leaves it out."""
+
+
 def read_game_file(path: Path, game_id: str) -> Game:
     """The game in one `game.tw-pddl`; raises `InvalidInputError` naming the file and what is wrong with it."""
     try:
@@ -60,7 +64,7 @@ def read_game_file(path: Path, game_id: str) -> Game:
     try:
         return read_game(data, game_id)
     except InvalidInputError as error:
-        raise InvalidInputError(f"{path}: {error}") from error
+        raise type(error)(f"{path}: {error}") from error
 
 
 def read_game(data: Any, game_id: str) -> Game:
@@ -75,7 +79,7 @@ def read_game(data: Any, game_id: str) -> Game:
         if not isinstance(data.get(key), str):
             raise InvalidInputError(f"expected a text under {key!r}, got {type(data.get(key)).__name__}")
     if data.get("solvable") is False:
-        raise InvalidInputError("the game is marked as unsolvable")
+        raise UnsolvableError("the game is marked as unsolvable")
     walkthrough = data.get("walkthrough") or []
     if not isinstance(walkthrough, list) or not all(isinstance(command, str) for command in walkthrough):
         raise InvalidInputError(f"expected a list of commands under 'walkthrough', got {walkthrough!r:.80}")
@@ -123,7 +127,13 @@ def _read_goal(text: str) -> Goal:
     if not placed or len(kinds) != 2:
         raise InvalidInputError("the goal does not say what is to be placed where")
     abilities = tuple(name for name in needs if name in ABILITIES)
-    return Goal("place", kinds["objecttype"], kinds["receptacletype"], abilities, tuple(set(needs) - set(abilities)))
+    return Goal(
+        "place",
+        kinds["objecttype"],
+        kinds["receptacletype"],
+        abilities,
+        tuple(name for name in needs if name in CONDITIONS),
+    )
 
 
 def build_game(

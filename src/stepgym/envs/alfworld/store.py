@@ -33,6 +33,7 @@ class GameStore:
     Attributes:
         task_types: The ids, in order, with the task type of each.
         skipped: Files that were left out when it was written, each with the reason.
+        broken: Those of them that were damaged: path, time of change and size.
 
     Raises:
         InvalidInputError: The file cannot be read or is no such file.
@@ -54,6 +55,7 @@ class GameStore:
             self._places = {str(name): (int(at), int(length)) for name, _, at, length in index["games"]}
             self.task_types: Mapping[str, str] = {str(name): str(kind) for name, kind, _, _ in index["games"]}
             self.skipped: tuple[str, ...] = tuple(map(str, index["skipped"]))
+            self.broken = tuple((Path(name), int(time), int(size)) for name, time, size in index["broken"])
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidInputError(
                 f"{self.path}: the index of the store is damaged: {error}; write it again"
@@ -83,13 +85,20 @@ class GameStore:
         return f"GameStore({str(self.path)!r}, games={len(self.task_types)}, skipped={len(self.skipped)})"
 
 
-def write_store(path: str | os.PathLike[str], games: Iterable[Game], *, skipped: Sequence[str] = ()) -> None:
+def write_store(
+    path: str | os.PathLike[str],
+    games: Iterable[Game],
+    *,
+    skipped: Sequence[str] = (),
+    broken: Sequence[tuple[str, int, int]] = (),
+) -> None:
     """Write `games` into one file, which appears whole or not at all.
 
     Args:
         path: Where; an existing file is replaced.
         games: The games, with different ids.
         skipped: What was left out, with reasons. Read after `games` is used up, so it may grow meanwhile.
+        broken: The damaged files among them; see `GameStore`.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -105,7 +114,12 @@ def write_store(path: str | os.PathLike[str], games: Iterable[Game], *, skipped:
                 file.write(data)
             if len({game_id for game_id, *_ in index}) < len(index):
                 raise InvalidInputError("two games have the same id; ids must be unique")
-            value = {"dialects": list(map(encode_dialect, dialects)), "games": index, "skipped": list(skipped)}
+            value = {
+                "dialects": list(map(encode_dialect, dialects)),
+                "games": index,
+                "skipped": list(skipped),
+                "broken": list(broken),
+            }
             data, at = zlib.compress(json.dumps(value).encode()), file.tell()
             file.write(data)
             file.seek(len(MAGIC))

@@ -22,7 +22,7 @@ from stepgym.envs.alfworld.dialects import split_task
 from stepgym.envs.alfworld.phrases import NOTHING_HAPPENS
 from stepgym.errors import MissingExtraError
 
-_KEPT_TRANSLATIONS = 8  # about 20 MB each in large kitchens
+_KEPT_TRANSLATIONS = 8  # about 4 MB each
 
 _lock = threading.RLock()
 _translations: OrderedDict[tuple[str, str], tuple[Any, str]] = OrderedDict()

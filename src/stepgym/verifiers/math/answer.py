@@ -127,7 +127,7 @@ class MathAnswerVerifier:
         for candidate in _candidates(response, extraction):
             reading = self._read(response[candidate.start : candidate.end])
             if not reading.readings:
-                if candidate.mark == "whole" and not has_words(reading.text):
+                if candidate.mark in ("whole", "mark") and not has_words(reading.text):
                     return candidate, reading  # A bare answer that cannot be read; no part of it is the answer.
                 first = first or (candidate, reading)
                 continue
@@ -213,7 +213,7 @@ def _expected(reference: str, conventions: AnswerConventions) -> Reading:
             candidate.mark == "whole" and reading.is_text and (len(reading.text) > 60 or is_sentence(reading.text))
         ):
             return fallback if fallback is not None and reading.is_text else reading
-        if candidate.mark == "whole" and not reading.readings and not has_words(reading.text):
+        if candidate.mark in ("whole", "mark") and not reading.readings and not has_words(reading.text):
             break  # No part of a bare answer that cannot be read is the answer.
         if fallback is None and reading.readings:
             fallback = reading

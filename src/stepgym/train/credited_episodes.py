@@ -60,7 +60,7 @@ def credit_episode(
 
     There is one reward per state of `tokenized`: per token, reasoning step or turn. Local credit stands in `credit`, or
     with `place="shaping"` in `returns`, as the other modes do: "return_to_go" gives each reward at its state, the
-    scalar modes give theirs at the end of the turn. Turns without a verdict have no credit.
+    scalar modes give theirs at the end of the turn; these add to the outcome. Turns without a verdict have no credit.
 
     Args:
         episode: The logged episode.
@@ -105,6 +105,8 @@ def credit_episode(
         for s, d in zip(tokenized.segments, np.split(shift, cuts), strict=True)
     )
     values = {f.name: getattr(tokenized, f.name) for f in fields(TokenizedEpisode)}
+    if config.mode != "local":
+        values["outcome"] += float(rewards.sum())
     parts = tuple(part.astype(np.float32) for part in np.split(local, cuts))
     return CreditedEpisode(**(values | {"segments": segments}), credit=parts)
 
@@ -144,9 +146,7 @@ def _verdict(step: Step, verifier: str) -> Verdict | None:
     return next((v for v in reversed(step.verdicts) if v.verifier.startswith(verifier)), None)
 
 
-def _placed(
-    verdict: Verdict, step: Step, ids: list[int], tokenizer: PreTrainedTokenizerBase, episode: str
-) -> Verdict:
+def _placed(verdict: Verdict, step: Step, ids: list[int], tokenizer: PreTrainedTokenizerBase, episode: str) -> Verdict:
     """The verdict with offsets into the decoded ids; the action may be a part of what was written."""
     text = str(tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
     if text == step.action or not verdict.findings:
@@ -158,5 +158,3 @@ def _placed(
     offset = text.index(step.action)
     moved = tuple(replace(f, start=f.start + offset, end=f.end + offset) for f in verdict.findings)
     return replace(verdict, findings=moved)
-
-
