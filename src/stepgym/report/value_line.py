@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from stepgym.report import wording
 from stepgym.report.alignment import Alignment
 from stepgym.report.certificate import MOST_BOXES, numbered
@@ -11,6 +13,7 @@ from stepgym.report.records import Trace
 _HEIGHT = 64
 _MOST_DOTS = 40
 _MOST_POINTS = 1_500
+_HARDLY = 0.05  # a value this little outside 0 to 1 does not widen the axis
 
 
 def value_line_html(trace: Trace, alignment: Alignment) -> Safe:
@@ -65,9 +68,13 @@ def line_points(alignment: Alignment) -> list[tuple[float, float]]:
 
 
 def value_range(alignment: Alignment) -> tuple[float, float]:
-    """The range of the vertical axis: 0 to 1, wider where the values leave it."""
+    """The range of the vertical axis: 0 to 1, wider in tenths where the values clearly leave it."""
     values = [value for _, value in line_points(alignment)]
-    return min(0.0, *values, 0.0), max(1.0, *values, 1.0)
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    return (
+        math.floor(10 * low) / 10 if low < -_HARDLY else 0.0,
+        math.ceil(10 * high) / 10 if high > 1 + _HARDLY else 1.0,
+    )
 
 
 def _in_words(trace: Trace, alignment: Alignment) -> str:

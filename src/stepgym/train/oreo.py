@@ -17,6 +17,7 @@ from torch import Tensor
 
 from stepgym.errors import InvalidInputError
 from stepgym.train.config import EpisodeTrainingArguments
+from stepgym.train.credit_residuals import credited_residuals
 from stepgym.train.diagnostics import Guard, GuardMode, batch_diagnostics
 from stepgym.train.losses import Level, masked_mean, oreo_residuals, reverse_kl, token_logprobs
 from stepgym.train.models import Critic, Outputs, PolicyWithValue, ValueModel, loaded
@@ -171,6 +172,8 @@ class OREOTrainer(EpisodeTrainer):
             level=self.args.level,
             episode_ids=ids,
         )
+        if bool(inputs["credit"].any()):
+            residuals = credited_residuals(residuals, inputs["credit"], level=self.args.level)
         per_token = norm == "token"
         states = step.states if per_token else step.episodes_with_states
         policy_terms = step.episodes_with_states if self.args.level == "response" else states

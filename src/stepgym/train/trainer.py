@@ -122,8 +122,8 @@ class EpisodeTrainer(Trainer):
             raise InvalidInputError(f"{checkpoint}: expected a checkpoint of this trainer (no {TRAINER_STATE_NAME})")
         state = TrainerState.load_from_json(str(file))
         if self.args.max_steps > 0:
-            return state.global_step >= self.args.max_steps
-        return float(state.epoch or 0.0) >= self.args.num_train_epochs
+            return bool(state.global_step >= self.args.max_steps)
+        return bool((state.epoch or 0.0) >= self.args.num_train_epochs)
 
     def get_batch_samples(  # type: ignore[override]
         self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device

@@ -8,7 +8,17 @@ import pytest
 
 import stepgym
 from stepgym.envs import check_text_env
-from stepgym.envs.alfworld import PRESETS, TASK_TYPES, ALFWorldEnv, Engine, Planner, generate, generated_id, solve
+from stepgym.envs.alfworld import (
+    PRESETS,
+    TASK_TYPES,
+    ALFWorldEnv,
+    Engine,
+    Planner,
+    generate,
+    generated_id,
+    next_command,
+    solve,
+)
 from stepgym.errors import InvalidInputError, StepgymError, UnknownNameError
 
 ID = "stepgym:stepgym/ALFWorld-v0"
@@ -120,11 +130,12 @@ def test_the_nearest_command_is_taken_instead() -> None:
 def test_oreo() -> None:
     env, observation, _ = begin(preset="oreo")
     assert observation.startswith("You are in the middle of a room.")
-    observation, *_, info = env.step(
-        "Thought: Action: is a word.\nIt may be in the fridge.\nAction: go to fridge 1\nObservation: ..."
-    )
+    observation, *_, info = env.step("Thought: It may be in the fridge.\nAction: go to fridge 1\n")
     assert info["command"] == "go to fridge 1"
-    assert observation == "The fridge 1 is closed."
+    assert observation == "You arrive at fridge 1. The fridge 1 is closed."
+    *_, info = env.step("Thought: Both.\nAction: look\nAction: open fridge 1")  # the first one counts
+    assert info["command"] == "look"
+    assert env.step("Action: open fridge 1\nObservation: It is open.")[4]["invalid"]
     assert env.step("Action: dance")[:3] == (NOTHING, 0.0, False)
     assert env.step("go to fridge 1")[:3] == (NOTHING, 0.0, True)
     env.reset(options={"task": NAME})
@@ -149,9 +160,30 @@ def test_verl_agent() -> None:
 
 def test_react() -> None:
     env, observation, _ = begin(preset="react")
-    assert not observation.startswith("-=")
+    assert observation.startswith("You are in the middle of a room.")
+    assert observation.count("\n") == 1
     assert env.step("> think: first the fridge")[0] == "OK."
     assert env.step("> go to fridge 1")[0] == "You arrive at fridge 1. The fridge 1 is closed."
+
+
+@pytest.mark.parametrize(
+    ("preset", "form"),
+    [
+        ("plain", "{}"),
+        ("oreo", "Thought: I know.\nAction: {}"),
+        ("verl-agent", "<think>I know.</think><action>{}</action>"),
+        ("react", "> {}"),
+    ],
+)
+def test_the_texts_of_every_preset_are_enough_to_win(preset: str, form: str) -> None:
+    env, observation, info = begin(preset=preset)
+    observations, commands, truncated = [f"Some instructions.\n\n{observation}"], list[str](), False
+    while not info["won"] and not truncated:
+        commands.append(next_command(observations, commands))
+        observation, _, _, truncated, info = env.step(form.format(commands[-1]))
+        assert info["command"] == commands[-1]
+        observations.append(observation)
+    assert info["won"]
 
 
 def test_every_preset_says_how_to_answer() -> None:
@@ -198,8 +230,9 @@ def test_importing_stepgym_imports_no_world() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_many_at_once() -> None:
-    envs = stepgym.envs.make_vec("stepgym/ALFWorld-v0", 2, vectorization_mode="sync")
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_many_at_once(mode: Any) -> None:
+    envs = stepgym.envs.make_vec("stepgym/ALFWorld-v0", 2, vectorization_mode=mode)
     observations, _ = envs.reset(seed=1, options={"task": NAME})
     assert observations[0] == observations[1]
     envs.close()

@@ -65,6 +65,7 @@ class Beliefs:
     def from_intro(cls, intro: str) -> Beliefs:
         """What the first observation tells."""
         room, _, task = intro.rpartition("Your task is to:")
+        room = room.rpartition("Looking quickly around you, you see")[2]  # whatever prompt stands before it
         for task_type, sentence in _SENTENCES:
             if match := sentence.search(task):
                 found = match.groupdict()
@@ -80,7 +81,7 @@ class Beliefs:
         places = set(self.receptacles)
         if admissible is not None:
             self.here = {c[8:] for c in admissible if c.startswith("examine ") and c[8:] in places}
-        elif observation.startswith(NOTHING_HAPPENS):
+        elif NOTHING_HAPPENS in observation:
             if command.startswith("go to ") and command[6:] in places:
                 self.here.add(command[6:])  # it shares the spot
             else:

@@ -171,11 +171,11 @@ def _messages(record: Any) -> list[tuple[str, str]]:
 
 
 def _command(text: str) -> str:
-    """The command in what was written: after the last "Action:", inside <action> tags, or the whole text."""
+    """The command in what was written: after the first "Action:", inside <action> tags, or the whole text."""
     if "<action>" in text:
         text = text.rpartition("<action>")[2].partition("</action>")[0]
     elif "Action:" in text:
-        text = text.rpartition("Action:")[2]
+        text = text.partition("Action:")[2]
     lines = text.strip().removeprefix(">").strip().splitlines()
     return lines[0].strip() if lines else ""
 

@@ -1,6 +1,7 @@
 """How published harnesses read actions, limit episodes and treat invalid ones, so that their numbers can be repeated.
 
-Templates, history windows and few-shot examples belong to the agents; see `docs/alfworld.md` for who uses which.
+Read from `run_alfworld_async.py` of OREO, `alfworld_projection` of verl-agent and `alfworld.ipynb` of ReAct. Templates
+(OREO writes "Observation: " before each answer), history windows and few-shot examples belong to the agents.
 """
 
 from __future__ import annotations
@@ -17,8 +18,7 @@ InvalidRule = Literal["message", "penalty", "end", "nearest"]
 """What an impossible command brings: the answer "Nothing happens." alone; the same and a negative reward; the end of
 the episode; or the admissible command that is spelled most like it."""
 
-_ARRIVAL = re.compile(r"^You arrive at [a-z]+ [0-9]+\. ")
-_OLD_ARRIVAL = re.compile(r"^You arrive at loc [0-9]+\. ")
+_ARRIVAL = re.compile(r"^You arrive at loc [^.]*\. ")  # of games in the older syntax; nobody cuts the newer ones
 _IDEOGRAPH = re.compile("[\u4e00-\u9fff]")
 
 
@@ -42,15 +42,14 @@ def _plain(action: str) -> Move:
 
 
 def _after_action(action: str) -> Move:
-    _, found, rest = action.rpartition("Action:")
-    lines = rest.strip().splitlines()
-    return Move(lines[0].strip() if lines else "") if found else Move(None, malformed=True)
+    parts = action.strip().split("Action: ")
+    return Move(parts[1].strip()) if len(parts) > 1 else Move(None, malformed=True)
 
 
 def _tagged(action: str) -> Move:
     text = action.lower()
     begin, end = text.find("<action>"), text.find("</action>")
-    well_formed = 0 <= begin < end and "<think>" in text and "</think>" in text and not _IDEOGRAPH.search(action)
+    well_formed = 0 <= begin < end and "<think>" in action and "</think>" in action and not _IDEOGRAPH.search(action)
     return Move(text[begin + 8 : end].strip() if 0 <= begin < end else text[-30:], malformed=not well_formed)
 
 
@@ -63,12 +62,14 @@ def _as_is(observation: str) -> str:
     return observation
 
 
-def _without_banner_and_arrival(observation: str) -> str:
+def _without_banner(observation: str) -> str:
     return _ARRIVAL.sub("", observation.removeprefix(BANNER))
 
 
-def _without_banner(observation: str) -> str:
-    return _OLD_ARRIVAL.sub("", observation.removeprefix(BANNER))
+def _without_banner_and_blank_lines(observation: str) -> str:
+    if observation.startswith(BANNER):
+        return "\n".join(observation.split("\n\n")[1:])
+    return _ARRIVAL.sub("", observation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ PRESETS = MappingProxyType(
             max_steps=40,
             malformed="end",
             parse=_after_action,
-            show=_without_banner_and_arrival,
+            show=_without_banner,
         ),
         "verl-agent": Preset(
             "verl-agent",
@@ -123,7 +124,7 @@ PRESETS = MappingProxyType(
             "Answer with one command, or with 'think: your reasoning', which changes nothing.",
             max_steps=50,
             parse=_after_prompt,
-            show=_without_banner,
+            show=_without_banner_and_blank_lines,
         ),
     }
 )

@@ -23,6 +23,7 @@ from stepgym.envs.alfworld.phrases import NOTHING_HAPPENS
 from stepgym.errors import MissingExtraError
 
 _KEPT_TRANSLATIONS = 8  # about 4 MB each
+_KEPT_FACTS = 20_000
 
 _lock = threading.RLock()
 _translations: OrderedDict[tuple[str, str], tuple[Any, str]] = OrderedDict()
@@ -41,6 +42,7 @@ class TextWorldEngine:
 
     def __init__(self, data: Mapping[str, Any]) -> None:
         modules = _modules()
+        _forget_facts()
         grammar, self._task = split_task(data["grammar"])
         self._logic, self._grammar = _logic(data["pddl_domain"], grammar)
         self._fast_downward = modules.fast_downward
@@ -131,6 +133,13 @@ class TextWorldEngine:
         text = self._grammar.derive(rules.template, self._state, self._infos, mapping)
         self._commands_of[name] = (text, rules.feedback_rule, mapping)
         return self._commands_of[name]
+
+
+def _forget_facts() -> None:
+    """Empty TextWorld's table of all facts ever made, once it is large; facts compare by value, so nothing is lost."""
+    table = getattr(importlib.import_module("mementos.core"), "_memento_cache", {})
+    if len(table) > _KEPT_FACTS:
+        table.clear()
 
 
 class _WithoutPlanner:
