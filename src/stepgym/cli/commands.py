@@ -44,6 +44,7 @@ COMMANDS = (
     Command("play", "play", "an environment in the terminal, played by you, by an expert or by a model"),
     Command("collect", "collect", "log episodes of a policy"),
     Command("import", "import_file", "turn foreign logs into an episode log, and verify them again"),
+    Command("verify", "verify", "verdicts on a log or a file, beside logged outcomes, another verifier or your labels"),
     Command("doctor", "doctor", "look at a log before training on it"),
     Command("train", "train", "learn a policy and a value function from a log"),
     Command("evaluate", "evaluate", "success of a policy with intervals, also with search, also compared"),

@@ -47,7 +47,7 @@ class QuickstartSettings:
     test_tasks: int = 400
     candidates: int = 8
     hidden: int = 64
-    layers: int = 2
+    layers: int = 3
     heads: int = 2
     batch: int = 64
     sft_updates: int = 1_500

@@ -31,22 +31,39 @@ _ABLE = {
 }
 
 
-def kitchen(goal: Goal | None = None, *, more: tuple[tuple[str, tuple[str, ...]], ...] = (), old: bool = False) -> Game:
-    """The kitchen, with more facts if wanted."""
-    facts: list[tuple[str, tuple[str, ...]]] = [("atlocation", ("agent1", "loc_bar_0"))]
+Facts = tuple[tuple[str, tuple[str, ...]], ...]
+COOK = Goal("place", "apple", "cabinet", ("heatable",), ("ishot",))
+TASK = "Your task is to: cook."
+ODD: Facts = (
+    ("inreceptacle", (APPLE_1, SINK)),
+    ("inreceptacleobject", (APPLE_1, BOWL)),
+    ("inreceptacleobject", (KNIFE, BOWL)),
+    ("iscool", (APPLE_2,)),
+    ("opened", (CABINET_2,)),
+    ("objectatlocation", (APPLE_1, "loc_bar_4")),
+    ("pickupable", (LAMP,)),
+    ("cancontain", ("cabinettype", "desklamptype")),
+)
+"""Facts that official games hold rarely or never."""
+
+
+def facts(*more: tuple[str, tuple[str, ...]]) -> list[tuple[str, tuple[str, ...]]]:
+    """The beginning, with more facts if wanted."""
+    found: list[tuple[str, tuple[str, ...]]] = [("atlocation", ("agent1", "loc_bar_0"))]
     for name, spot in _SPOTS.items():
         kind = "sinkbasin" if name == SINK else name.partition("_")[0]
-        facts += [("receptacletype", (name, f"{kind}type")), ("receptacleatlocation", (name, f"loc_bar_{spot}"))]
-        facts += [
-            ("cancontain", (f"{kind}type", f"{thing}type"))
-            for thing in ("apple", "knife", "bowl")
-            if kind != "sinkbasin"
-        ]
-    facts += [("openable", (name,)) for name in (CABINET_2, CABINET_1, FRIDGE, MICROWAVE)]
+        found += [("receptacletype", (name, f"{kind}type")), ("receptacleatlocation", (name, f"loc_bar_{spot}"))]
+        if kind != "sinkbasin" and ("cancontain", (f"{kind}type", "appletype")) not in found:
+            found += [("cancontain", (f"{kind}type", f"{thing}type")) for thing in ("apple", "knife", "bowl")]
+    found += [("openable", (name,)) for name in (CABINET_2, CABINET_1, FRIDGE, MICROWAVE)]
     for thing, place in _IN:
-        facts += [("inreceptacle", (thing, place)), ("objectatlocation", (thing, f"loc_bar_{_SPOTS[place]}"))]
-        facts.append(("objecttype", (thing, f"{thing.partition('_')[0]}type")))
-    facts += [("objecttype", (SINK_ITSELF, "sinktype")), ("objectatlocation", (SINK_ITSELF, "loc_bar_4"))]
-    facts += [(ability, (thing,)) for ability, things in _ABLE.items() for thing in things]
-    goal = goal or Goal("place", "apple", "cabinet", ("heatable",), ("ishot",))
-    return build_game("kitchen", "Your task is to: cook.", goal, OLD_DIALECT if old else DIALECT, [*facts, *more])
+        found += [("inreceptacle", (thing, place)), ("objectatlocation", (thing, f"loc_bar_{_SPOTS[place]}"))]
+        found.append(("objecttype", (thing, f"{thing.partition('_')[0]}type")))
+    found += [("objecttype", (SINK_ITSELF, "sinktype")), ("objectatlocation", (SINK_ITSELF, "loc_bar_4"))]
+    found += [(ability, (thing,)) for ability, things in _ABLE.items() for thing in things]
+    return [*found, *more]
+
+
+def kitchen(goal: Goal = COOK, *, more: Facts = (), old: bool = False) -> Game:
+    """The kitchen, with more facts if wanted."""
+    return build_game("kitchen", TASK, goal, OLD_DIALECT if old else DIALECT, facts(*more))

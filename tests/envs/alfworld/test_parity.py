@@ -13,9 +13,12 @@ from typing import Any
 import gymnasium as gym
 import pytest
 from alfworld_parity import differences
+from alfworld_room import COOK, ODD, TASK, Facts, facts, kitchen
 
 from stepgym.envs import check_text_env
 from stepgym.envs.alfworld import TASK_TYPES, Engine, game_ids, generate, generated_id, official_file, read_game, solve
+from stepgym.envs.alfworld.pddl import official_data
+from stepgym.envs.alfworld.world import Goal
 
 pytestmark = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("textworld", "fast_downward", "alfworld")),
@@ -33,6 +36,17 @@ def test_generated_games_are_the_same_in_both_engines(kind: str, difficulty: Any
     data = official_file(name, walkthrough=walkthrough)
     assert read_game({**data, "walkthrough": []}, name) == generate(name)
     assert differences(data, walkthrough, seed=name) == []
+
+
+@pytest.mark.parametrize("more", [(), ODD], ids=["plain", "odd"])
+@pytest.mark.parametrize(
+    "goal", [COOK, Goal("two", "apple", "diningtable"), Goal("light", "knife", "desklamp")], ids=lambda goal: goal.form
+)
+def test_a_kitchen_full_of_quirks_is_the_same_in_both_engines(goal: Goal, more: Facts) -> None:
+    data = official_data("kitchen", facts(*more), goal, TASK, [])
+    assert read_game(data, "kitchen") == kitchen(goal, more=more)
+    for seed in range(6):
+        assert differences(data, [], seed=f"kitchen {seed}", steps=150, wrong=30) == []
 
 
 @pytest.mark.slow
