@@ -8,13 +8,15 @@ export STEPGYM_SHARED
 # Deterministic and quick on small machines: tiny models gain nothing from many threads per process.
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: help quickstart test check lint types format clean
+.PHONY: help quickstart test check test-alfworld parity-alfworld lint types format clean
 
 help:
 	@echo "make quickstart  train, evaluate and report from scratch (minutes, no download of models or data)"
 	@echo "make test        everything that must hold: lint, types, layering, wheel, tests"
 	@echo "make check       the two-minute subset for daily work"
 	@echo "make format      format and fix the code"
+	@echo "make test-alfworld    the native ALFWorld engine against the real one (compiles for minutes at first)"
+	@echo "make parity-alfworld  the same over all official games at hand"
 
 # torch is named in the same command as what needs it, so that the pinned build is taken.
 $(VENV)/train.stamp: $(DEPENDENCIES)
@@ -34,6 +36,19 @@ test: lint types
 
 check: lint types
 	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+# The real ALFWorld engine lives in an environment of its own: it compiles a planner.
+ALFWORLD_VENV := .venv-alfworld
+$(ALFWORLD_VENV)/stamp: $(DEPENDENCIES)
+	test -x $(ALFWORLD_VENV)/bin/python || $(PYTHON) -m venv $(ALFWORLD_VENV)
+	$(ALFWORLD_VENV)/bin/python -m pip install --quiet --editable ".[alfworld]" pytest hypothesis
+	touch $@
+
+test-alfworld: $(ALFWORLD_VENV)/stamp
+	ALFWORLD_PARITY_GAMES=100 $(ALFWORLD_VENV)/bin/python -m pytest tests/envs/alfworld/test_parity.py
+
+parity-alfworld: $(ALFWORLD_VENV)/stamp
+	ALFWORLD_PARITY_GAMES=0 $(ALFWORLD_VENV)/bin/python -m pytest tests/envs/alfworld/test_parity.py
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check src tests benchmarks examples

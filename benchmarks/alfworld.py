@@ -262,9 +262,36 @@ def main() -> None:
             print(f"| {what} | {bar} | {figure} |", flush=True)
         return
     print("| | bar | measured |\n| --- | --- | --- |", flush=True)
+    figures: dict[str, str] = {}
     for part, python in (("native", sys.executable), ("oracle", arguments.oracle)):
         if python:
-            subprocess.run([python, __file__, "--part", part, *sys.argv[1:]], check=True)
+            figures |= _run_part([python, __file__, "--part", part, *sys.argv[1:]])
+    for what in ("step", "reset"):
+        native, original = (
+            next((figure for name, figure in figures.items() if name.startswith(begin)), None)
+            for begin in (f"native {what}", f"original engine as it is: {what}")
+        )
+        if native and original:
+            print(f"| native {what} against the original | - | {_seconds(original) / _seconds(native):,.0f} x |")
+
+
+def _run_part(command: list[str]) -> dict[str, str]:
+    """The figures of one part, which are printed as they come."""
+    figures = {}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout or ():
+            print(line, end="", flush=True)
+            if line.startswith("| "):
+                what, _, figure = line.strip("| \n").split(" | ")
+                figures[what] = figure
+    if process.returncode:
+        raise SystemExit(process.returncode)
+    return figures
+
+
+def _seconds(figure: str) -> float:
+    number, unit = figure.split()
+    return float(number) * {"us": 1e-6, "ms": 1e-3}[unit]
 
 
 if __name__ == "__main__":

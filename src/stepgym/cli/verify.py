@@ -313,7 +313,10 @@ def _compare(args: Arguments, judges: Sequence[Judge], judged: Iterable[Judged])
     for tally in tallies:
         say(f"\n{tally}")
     if differences:
-        say(f"\n{differences:,} differences" + (f", the first {len(shown):,}:" if len(shown) < differences else ":"))
+        say(
+            f"\ndifferences: {differences:,}"
+            + (f", of which the first {len(shown):,}" if len(shown) < differences else "")
+        )
         for text in shown:
             say(text)
     return {
@@ -346,12 +349,14 @@ def _score(args: Arguments, judges: Sequence[Judge], judged: Iterable[Judged]) -
     if cases:
         for judge, said, took in zip(judges, verdicts, seconds, strict=True):
             card = Scorecard.of(judge.name, cases, said, took)
+            *lines, _ = str(replace(card, disagreements=())).splitlines()
+            say("\n".join(lines))
             if args.check:
                 checked = check_verifier(judge.verifier, cases)
                 card = replace(card, hostile=checked.hostile, hostile_accepted=checked.hostile_accepted)
+                say(str(replace(card, disagreements=())).splitlines()[-1])
+                say("  keeps the promises of a verifier")
             cards.append(card)
-            lines = str(replace(card, disagreements=())).splitlines()
-            say("\n".join(line for line in lines if card.hostile or not line.startswith("  hostile")))
         for text in shown:
             say(text)
         differing = len({d.case for card in cards for d in card.disagreements})

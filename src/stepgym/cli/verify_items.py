@@ -179,7 +179,7 @@ def items_of_log(
     left_out.count += log.problem_count - len(log.problems)
     if joined:
         remark(
-            f"{joined:,} episodes have several steps: their actions, joined by line ends, were judged as one answer to "
+            f"episodes of several steps: {joined:,}; their actions, joined by line ends, were judged as one answer to "
             "the first observation (--actions last judges the last action alone)"
         )
 
@@ -243,7 +243,7 @@ class TaskReferences:
     def __call__(self, episode: Episode) -> Any:
         """The reference; raises a `StepgymError` that says why there is none."""
         try:
-            key = json.dumps([str(episode.env_id), dict(episode.env_kwargs)], sort_keys=True)
+            key = json.dumps([episode.env_id, dict(episode.env_kwargs)], sort_keys=True)
         except (TypeError, ValueError, RecursionError) as error:
             raise InvalidInputError("the arguments of its environment are no table of JSON values") from error
         if key not in self._known:
@@ -260,12 +260,12 @@ def _task_finder(episode: Episode) -> Callable[[str], Any] | str:
 
     from stepgym.envs import TaskEnv, make
 
-    code = next(filter(_names_code, _texts([str(episode.env_id), dict(episode.env_kwargs)])), None)
+    code = next(filter(_names_code, _texts([episode.env_id, dict(episode.env_kwargs)])), None)
     if code is not None:
         return f"{code!r:.80} names code to import, which is not done for a log; give --references FILE"
     kwargs = {name: value for name, value in episode.env_kwargs.items() if name != "render_mode"}
     try:
-        env = make(str(episode.env_id), **kwargs)
+        env = make(episode.env_id, **kwargs)
     except (StepgymError, gymnasium.error.Error, OSError, TypeError, ValueError) as error:
         return f"{episode.env_id} cannot be made again ({error}); give --references FILE"
     if not isinstance(env.unwrapped, TaskEnv):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from stepgym.verifiers.function import from_function as from_function
     from stepgym.verifiers.game24 import Game24Verifier as Game24Verifier
     from stepgym.verifiers.math.answer import MathAnswerVerifier as MathAnswerVerifier
+    from stepgym.verifiers.math.conventions import AnswerConventions as AnswerConventions
+    from stepgym.verifiers.math.symbolic import warm_up as warm_up
     from stepgym.verifiers.rechecking import check_finding as check_finding
     from stepgym.verifiers.scorecard import Scorecard as Scorecard
     from stepgym.verifiers.steps.verifier import MathStepsVerifier as MathStepsVerifier
@@ -42,8 +44,10 @@ _LAZY = {
     "Weighted": "stepgym.verifiers.combine",
     "from_function": "stepgym.verifiers.function",
     # using them
+    "AnswerConventions": "stepgym.verifiers.math.conventions",
     "as_trl_reward": "stepgym.verifiers.trl_reward",
     "verify_many": "stepgym.verifiers.batch",
+    "warm_up": "stepgym.verifiers.math.symbolic",
     # checking them
     "Case": "stepgym.verifiers.cases",
     "Scorecard": "stepgym.verifiers.scorecard",
@@ -54,6 +58,7 @@ _LAZY = {
 
 __all__ = [
     "AllOf",
+    "AnswerConventions",
     "AnyOf",
     "ArithmeticChainVerifier",
     "Case",
@@ -76,6 +81,7 @@ __all__ = [
     "list_verifiers",
     "load_cases",
     "verify_many",
+    "warm_up",
 ]
 
 
