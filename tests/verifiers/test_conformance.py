@@ -255,3 +255,11 @@ def test_scorecard_latencies_are_quantiles():
     verdicts = [Verdict.correct()] * 100
     card = Scorecard.of("v", cases, verdicts, [i / 1000 for i in range(1, 101)])
     assert (card.median_ms, card.p99_ms, card.slowest_ms) == pytest.approx((50, 99, 100))
+
+
+def test_cases_may_hold_unicode_line_separators(tmp_path) -> None:
+    file = tmp_path / "cases.jsonl"
+    row = json.dumps({"response": "a\u2028b\u0085c", "reference": "x", "expected": "wrong"}, ensure_ascii=False)
+    file.write_text(row + "\n", encoding="utf-8")
+    (case,) = load_cases(file)
+    assert case.response == "a\u2028b\u0085c"

@@ -49,6 +49,7 @@ COMMANDS = (
     Command("train", "train", "learn a policy and a value function from a log"),
     Command("evaluate", "evaluate", "success of a policy with intervals, also with search, also compared"),
     Command("report", "report", "one HTML page about a run"),
+    Command("alfworld", "alfworld", "pack ALFWorld's official games into one small file"),
 )
 
 

@@ -58,7 +58,8 @@ def load_cases(cases: CaseSource) -> list[Case]:
             raise InvalidInputError(
                 f"No file of cases at {path}; expected JSON lines with response, reference, expected."
             )
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Not splitlines: JSON lines may hold raw U+2028 and its like.
+        lines = path.read_text(encoding="utf-8").split("\n")
         return [_from_line(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
     return [case if isinstance(case, Case) else _from_record(case, f"case {index}") for index, case in enumerate(cases)]
 
