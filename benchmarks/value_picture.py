@@ -11,6 +11,7 @@ with 0.01 the policy may shed a failure's probability on its last tokens, and V 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -20,6 +21,7 @@ import numpy as np
 import torch
 import transformers
 
+from stepgym.agents import Episode
 from stepgym.agents.text_table import text_table
 from stepgym.agents.value_metrics import value_metrics
 from stepgym.quickstart.evaluation import evaluate_policy, final_values, traces, worth_showing
@@ -27,6 +29,7 @@ from stepgym.quickstart.run import Quickstart
 from stepgym.quickstart.settings import QuickstartSettings
 from stepgym.report import best_trace, figure_svg, read_run, write_report
 from stepgym.report.recorder import RunRecorder, claim_folder
+from stepgym.train import TransformersValueFunction
 
 
 def main() -> None:
@@ -73,7 +76,9 @@ def main() -> None:
     )
     run.record.add(greedy, sampled)
     values = final_values(episodes, value)
-    metrics = value_metrics(values, [bool(e.success) for e in episodes], [e.task_id for e in episodes])
+    outcomes, names = [bool(e.success) for e in episodes], [e.task_id for e in episodes]
+    metrics = value_metrics(values, outcomes, names)
+    past_the_end = value_metrics(asyncio.run(_after_the_end(episodes, value)), outcomes, names)
 
     for line in traces(worth_showing(episodes, 8), value, "sft"):
         run.record.add_trace(line)
@@ -87,6 +92,7 @@ def main() -> None:
         ("episodes logged", f"{episodes_logged:,}"),
         ("success of the logging policy, held-back tasks", f"{sampled.success:.3f}"),
         ("V of the finished answer, held-back tasks", str(metrics)),
+        ("V one token later, after the end of turn", str(past_the_end)),
         ("mean fall of V at the first refuted step", f"{np.mean(measured):.2f} ({len(measured)} wrong solutions)"),
     ]
     print(text_table(("", "figure"), rows, left=2))
@@ -98,11 +104,18 @@ def main() -> None:
                 "seed": arguments.seed,
                 "success": sampled.success,
                 "value": metrics.to_dict(),
+                "value_after_end_of_turn": past_the_end.to_dict(),
                 "mean_fall_at_first_refuted_step": float(np.mean(measured)),
                 "wrong_solutions": len(measured),
             }
         )
     )
+
+
+async def _after_the_end(episodes: list[Episode], value: TransformersValueFunction) -> list[float]:
+    completions = [e.steps[-1].completion for e in episodes]
+    rows = [(*(c.prompt_token_ids or ()), *(c.token_ids or ())) for c in completions if c is not None]
+    return list(await asyncio.gather(*(value.value(row) for row in rows)))
 
 
 def _fall(line: dict[str, Any]) -> float | None:

@@ -52,7 +52,7 @@ def test_a_folder_becomes_one_file_that_is_played(cli, games, tmp_path):
     assert os.listdir(out.parent) == [out.name]
     (first, *_) = ids = OfficialGames(out).ids("valid_seen")
     assert len(ids) == 3
-    words = ("--env-arg", f"path={out}", "--task", first)
+    words = ("--env-arg", f"path={out}", "--env-arg", "split=valid_seen", "--task", first)
     assert "reward 1" in cli("play", "stepgym/ALFWorld-v0", *words, "--policy", "expert").out
 
 

@@ -164,6 +164,11 @@ registry.add(
 registry.add("scripted", "stepgym.agents.scripted:ScriptedPolicy", summary="answers from a function, mapping or list")
 registry.add("random", "stepgym.agents.scripted:RandomPolicy", summary="one of given answers, all equally likely")
 registry.add("human", "stepgym.agents.scripted:HumanPolicy", summary="a person at the terminal")
+registry.add(
+    "alfworld-expert",
+    "stepgym.agents.alfworld_expert:load_alfworld_expert",
+    summary="a scripted player of ALFWorld; alfworld-expert:noise=0.3,strategy=wrong-object plays worse",
+)
 
 
 def policy_name(policy: Policy) -> str:

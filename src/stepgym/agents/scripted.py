@@ -34,7 +34,7 @@ class ScriptedPolicy:
 
     async def generate(self, request: Request) -> list[Completion]:
         """The scripted answer, `request.n` times."""
-        return [_completion(self._answer(request), request.sampling)] * request.n
+        return [completion_of(self._answer(request), request.sampling)] * request.n
 
     def _answer(self, request: Request) -> str:
         if callable(self._script):
@@ -67,9 +67,9 @@ class RandomPolicy:
     async def generate(self, request: Request) -> list[Completion]:
         """`request.n` independent choices; with temperature 0 always the first one."""
         if request.sampling.temperature == 0:
-            return [_completion(self._choices[0], request.sampling)] * request.n
+            return [completion_of(self._choices[0], request.sampling)] * request.n
         generator = random.Random(request.seed)
-        return [_completion(generator.choice(self._choices), request.sampling) for _ in range(request.n)]
+        return [completion_of(generator.choice(self._choices), request.sampling) for _ in range(request.n)]
 
 
 class HumanPolicy:
@@ -105,7 +105,7 @@ def _ask_terminal(observation: str) -> str:
     return line.rstrip("\n")
 
 
-def _completion(text: str, sampling: Sampling) -> Completion:
+def completion_of(text: str, sampling: Sampling) -> Completion:
     """`text`, ended by the first stop string in it as a model's would be."""
     ends = [text.index(stop) + len(stop) for stop in sampling.stop if stop in text]
     return Completion(text[: min(ends)] if ends else text)

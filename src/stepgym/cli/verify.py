@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
 import json
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from stepgym.agents import jsonlines
 from stepgym.agents.log import EpisodeLog
-from stepgym.agents.text_table import text_table
 from stepgym.cli import interrupts
 from stepgym.cli.parser import Arguments, Parser, TextPair
-from stepgym.cli.terminal import remark, say
+from stepgym.cli.terminal import say
 from stepgym.cli.verify_items import (
     Item,
     LeftOut,
@@ -30,9 +25,9 @@ from stepgym.cli.verify_items import (
     items_of_rows,
     references_of_file,
 )
-from stepgym.errors import ConformanceError, InvalidInputError
-from stepgym.verifiers import Case, Scorecard, Verdict, Verifier, check_verifier
-from stepgym.verifiers.verifier import registry
+from stepgym.cli.verify_judging import Judge, Judged, Tally, difference, differs, judge_all, logged_status
+from stepgym.errors import InvalidInputError
+from stepgym.verifiers import Case, Scorecard, Verdict, check_verifier
 
 EXAMPLE = """
 stepgym verify answers.jsonl --column reference=gold --column reward=correct
@@ -41,7 +36,6 @@ stepgym verify runs/quickstart/episodes --verifier arithmetic-chain
 stepgym verify --labels labelled.csv --conventions gsm8k
 """
 _CONVENTIONS = ("gsm8k", "math", "strict")
-_BATCH = 256
 
 
 def configure(parser: Parser) -> None:
@@ -97,103 +91,6 @@ def configure(parser: Parser) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Judge:
-    """A verifier, and what to call it."""
-
-    name: str
-    verifier: Verifier
-
-    @classmethod
-    def of(cls, name: str, conventions: str | None) -> Judge:
-        """The verifier called `name`; raises `InvalidInputError` if it is none or has no conventions."""
-        maker = registry.get(name)
-        kwargs: dict[str, Any] = {}
-        if conventions is not None:
-            if "conventions" in _parameters(maker):
-                kwargs["conventions"] = conventions
-            elif name == "math-steps":
-                kwargs["answer"] = registry.get("math-answer")(conventions=conventions)
-            else:
-                raise InvalidInputError(f"{name} has no conventions to choose; leave --conventions out")
-        verifier = maker(**kwargs)
-        if not isinstance(verifier, Verifier):
-            raise InvalidInputError(f"{name} is no verifier: it has no method verify(response, reference, *, context)")
-        return cls(name if conventions is None else f"{name} ({conventions})", verifier)
-
-    def judge(self, item: Item) -> tuple[Verdict, float]:
-        """The verdict and the seconds it took."""
-        started = time.perf_counter()
-        try:
-            verdict: Any = self.verifier.verify(item.response, item.reference, context=item.context)
-        except InvalidInputError:
-            raise
-        except Exception:
-            remark(f"stepgym: {self.name} failed on {item.place}")
-            raise
-        if not isinstance(verdict, Verdict):
-            raise ConformanceError(f"{self.name} must return a Verdict, got {type(verdict).__name__} on {item.place}")
-        return verdict, time.perf_counter() - started
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """An item and what each judge said of it, in how many seconds."""
-
-    item: Item
-    verdicts: tuple[Verdict, ...]
-    seconds: tuple[float, ...]
-
-
-@dataclass(slots=True)
-class Tally:
-    """How two opinions agree: of the log (`logged`) or of a first verifier, and of a verifier."""
-
-    first: str
-    second: str
-    logged: bool
-    pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-    def figures(self) -> dict[str, int]:
-        """The number of items by what the two say of them."""
-        p = self.pairs
-        same = {"both correct": p["correct", "correct"], "both wrong": p["wrong", "wrong"]}
-        only = {
-            f"only {self.first} says correct": p["correct", "wrong"],
-            f"only {self.second} says correct": p["wrong", "correct"],
-            f"undecided by {self.second}": p["correct", "undecided"] + p["wrong", "undecided"],
-        }
-        if self.logged:
-            return same | only | {"no outcome in the log": sum(n for (a, _), n in p.items() if a == "undecided")}
-        return (
-            same
-            | only
-            | {
-                f"undecided by {self.first}": p["undecided", "correct"] + p["undecided", "wrong"],
-                "undecided by both": p["undecided", "undecided"],
-            }
-        )
-
-    @property
-    def compared(self) -> int:
-        """Items on which both have an opinion; "undecided" is one of a verifier's."""
-        return sum(n for (a, _), n in self.pairs.items() if not (self.logged and a == "undecided"))
-
-    @property
-    def agreed(self) -> int:
-        """Those of `compared` of which both say the same."""
-        return sum(n for (a, b), n in self.pairs.items() if a == b and not (self.logged and a == "undecided"))
-
-    def __str__(self) -> str:
-        rows = [(label, f"{n:,}") for label, n in self.figures().items()]
-        share = f"{100 * self.agreed / self.compared:.2f} % agreement" if self.compared else "nothing to compare"
-        total = sum(self.pairs.values())
-        return (
-            text_table((f"{self.first} and {self.second}", "items"), rows)
-            + f"\n{share}: {self.agreed:,} of {self.compared:,} compared, of {total:,} items"
-        )
-
-
 def run(args: Arguments) -> None:
     """Judge every item, count, and list the differences."""
     _check(args)
@@ -204,7 +101,7 @@ def run(args: Arguments) -> None:
             raise InvalidInputError(f"--against is {judges[0].name} too: there is nothing to compare")
     left_out = LeftOut()
     items = _items(args, left_out)
-    judged = _judged(items, judges, 1 if args.labels else args.threads, left_out)
+    judged = judge_all(items, judges, 1 if args.labels else args.threads, left_out)
     try:
         with _output(args) as write:
             figures = (_score if args.labels else _compare)(args, judges, write(judged, judges))
@@ -257,35 +154,6 @@ def _items(args: Arguments, left_out: LeftOut) -> Iterator[Item]:
     return items_of_rows(path, form, left_out)
 
 
-def _judged(items: Iterator[Item], judges: Sequence[Judge], threads: int, left_out: LeftOut) -> Iterator[Judged]:
-    """The verdicts in the order of the items, of which a bounded number is held; refused references are left out."""
-    from tqdm import tqdm
-
-    def ask(item: Item) -> Judged | InvalidInputError:
-        try:
-            answers = [judge.judge(item) for judge in judges]
-        except InvalidInputError as error:
-            return error
-        return Judged(item, tuple(v for v, _ in answers), tuple(s for _, s in answers))
-
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="verify") if threads > 1 else None
-    try:
-        with tqdm(desc="verify", unit=" items", disable=None, dynamic_ncols=True) as bar:
-            while batch := list(islice(items, _BATCH)):
-                results: Iterable[Judged | InvalidInputError] = (
-                    map(ask, batch) if pool is None else pool.map(ask, batch)
-                )
-                for item, result in zip(batch, results, strict=True):
-                    bar.update()
-                    if isinstance(result, Judged):
-                        yield result
-                    else:
-                        left_out.add(item.place, f"the reference is refused: {result}")
-    finally:
-        if pool is not None:
-            pool.shutdown(cancel_futures=True)
-
-
 def _compare(args: Arguments, judges: Sequence[Judge], judged: Iterable[Judged]) -> dict[str, Any]:
     """Print counts, tables and differences; the figures."""
     statuses = [Counter[str]() for _ in judges]
@@ -298,12 +166,12 @@ def _compare(args: Arguments, judges: Sequence[Judge], judged: Iterable[Judged])
         said = [v.status for v in one.verdicts]
         for i, status in enumerate(said):
             statuses[i][status] += 1
-            with_log[i].pairs[_logged(one.item), status] += 1
+            with_log[i].pairs[logged_status(one.item), status] += 1
         between.pairs[said[0], said[-1]] += 1
-        if _differs(one):
+        if differs(one):
             differences += 1
             if len(shown) < args.limit:
-                shown.append(_difference(one, judges))
+                shown.append(difference(one, judges))
     if not items:
         return {"items": 0}
     for judge, counts in zip(judges, statuses, strict=True):
@@ -343,8 +211,8 @@ def _score(args: Arguments, judges: Sequence[Judge], judged: Iterable[Judged]) -
         for i, verdict in enumerate(one.verdicts):
             verdicts[i].append(replace(verdict, findings=()))
             seconds[i].append(one.seconds[i])
-        if _differs(one) and len(shown) < args.limit:
-            shown.append(_difference(one, judges))
+        if differs(one) and len(shown) < args.limit:
+            shown.append(difference(one, judges))
     cards = []
     if cases:
         for judge, said, took in zip(judges, verdicts, seconds, strict=True):
@@ -363,44 +231,6 @@ def _score(args: Arguments, judges: Sequence[Judge], judged: Iterable[Judged]) -
         if differing > len(shown):
             say(f"  and {differing - len(shown):,} more judged otherwise than labelled")
     return {"items": len(cases), "scorecards": [card.to_dict() for card in cards]}
-
-
-def _logged(item: Item) -> str:
-    return "undecided" if item.logged is None else "correct" if item.logged else "wrong"
-
-
-def _differs(one: Judged) -> bool:
-    said = {v.status for v in one.verdicts}
-    if one.item.expected is not None:
-        return said != {one.item.expected}
-    if one.item.logged is not None:
-        said.add("correct" if one.item.logged else "wrong")
-    return len(said) > 1
-
-
-def _difference(one: Judged, judges: Sequence[Judge]) -> str:
-    item = one.item
-    parts = [f"labelled {item.expected}"] if item.expected is not None else []
-    if item.logged is not None:
-        parts.append(f"logged as {_logged(item)}")
-    for judge, verdict in zip(judges, one.verdicts, strict=True):
-        parts.append(
-            f"{judge.name}: {verdict.status}" + (f" ({_short(verdict.reason, 100)})" if verdict.reason else "")
-        )
-    end = " ".join(item.response[-200:].split())[-70:]
-    return f"  {item.place}: {', '.join(parts)}\n    {end!r} for {_short(repr(item.reference), 60)}"
-
-
-def _short(text: str, width: int) -> str:
-    flat = " ".join(text[: 4 * width].split())
-    return flat if len(flat) <= width else flat[: width - 3] + "..."
-
-
-def _parameters(maker: Any) -> Sequence[str]:
-    try:
-        return list(inspect.signature(maker).parameters)
-    except (TypeError, ValueError):
-        return []
 
 
 Writer = Callable[[Iterable[Judged], Sequence[Judge]], Iterable[Judged]]
@@ -432,7 +262,7 @@ def _written(judged: Iterable[Judged], judges: Sequence[Judge], file: BinaryIO) 
             "context": item.context,
             "logged": item.logged,
             "expected": item.expected,
-            "differs": _differs(one),
+            "differs": differs(one),
             "verdicts": {j.name: v.to_dict() for j, v in zip(judges, one.verdicts, strict=True)},
         }
         try:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, Literal, get_args
 
 from stepgym.envs.alfworld.engine import Engine
+from stepgym.envs.alfworld.experts import Planner
 from stepgym.envs.alfworld.games import SPLITS, OfficialGames, task_type_names
 from stepgym.envs.alfworld.generate import Difficulty, check_difficulty, generate, generated_id, official_file
 from stepgym.envs.alfworld.phrases import NOTHING_HAPPENS
@@ -108,6 +109,10 @@ class ALFWorldEnv(TextEnv):
         if self._engine is None:
             raise InvalidInputError("no game is being played: call reset() first")
         return self._engine
+
+    def expert_action(self) -> str:
+        """What `Planner`, who sees everything, would do now, written as the preset reads actions."""
+        return self.rules.write(Planner(self.engine, seed=0).start(self.engine.intro, self._player.admissible()))
 
     def on_reset(self, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """Begin the game that was asked for, or one that is drawn."""

@@ -58,8 +58,8 @@ def _after_prompt(action: str) -> Move:
     return Move(None, answer="OK.") if command.startswith("think:") else Move(command)
 
 
-def _as_is(observation: str) -> str:
-    return observation
+def _as_is(text: str) -> str:
+    return text
 
 
 def _without_banner(observation: str) -> str:
@@ -86,6 +86,7 @@ class Preset:
         penalty: Subtracted from the reward for malformed actions, and for impossible ones under the rule "penalty".
         reward: For reaching the goal.
         parse: Reads the command out of an action.
+        write: The shortest action that `parse` reads as a command.
         show: Changes an observation before it is shown.
     """
 
@@ -97,6 +98,7 @@ class Preset:
     penalty: float = 0.0
     reward: float = 1.0
     parse: Callable[[str], Move] = field(default=_plain, repr=False)
+    write: Callable[[str], str] = field(default=_as_is, repr=False)
     show: Callable[[str], str] = field(default=_as_is, repr=False)
 
 
@@ -109,6 +111,7 @@ PRESETS = MappingProxyType(
             max_steps=40,
             malformed="end",
             parse=_after_action,
+            write="Action: {}".format,
             show=_without_banner,
         ),
         "verl-agent": Preset(
@@ -118,6 +121,7 @@ PRESETS = MappingProxyType(
             penalty=0.1,
             reward=10.0,
             parse=_tagged,
+            write="<think></think><action>{}</action>".format,
         ),
         "react": Preset(
             "react",
