@@ -9,6 +9,8 @@ import pytest
 from stepgym.envs.alfworld import GameStore, OfficialGames, generate, generated_id
 from stepgym.envs.alfworld.store import write_store
 
+from .conftest import lines
+
 _ROOT = Path(__file__).parents[2]
 
 
@@ -85,3 +87,17 @@ def test_what_holds_no_games_is_refused_and_leaves_the_old_file(cli, tmp_path):
     assert "packed already" in cli("alfworld", "pack", tmp_path / "packed", tmp_path / "x").err
     assert "OUT, the file to write" in cli("alfworld", "pack", tmp_path / "data").err
     assert cli("alfworld", "pak", "a", "b").code == 2
+
+
+def test_experts_play_and_collect(cli, tmp_path):
+    easy = ("stepgym/ALFWorld-v0", "--env-arg", "difficulty=easy")
+    for policy in ("expert", "alfworld-expert"):
+        assert "3 of 3 solved" in cli("play", *easy, "--policy", policy, "--episodes", "3").out
+    oreo = ("--env-arg", "preset=oreo", "--policy", "alfworld-expert:preset=oreo,noise=0.1")
+    result = cli("collect", *easy, *oreo, "--episodes", "4", "--out", tmp_path / "log")
+    assert result.code == 0
+    episodes = lines(tmp_path / "log" / "episodes.jsonl")
+    assert {e["policy"] for e in episodes} == {"alfworld-explorer(noise=0.1)"}
+    assert any(e["steps"][-1]["terminated"] and e["steps"][-1]["reward"] == 1 for e in episodes)
+    assert all(s["action"].startswith("Action: ") for e in episodes for s in e["steps"])
+    assert "preset" in cli("play", *easy, "--policy", "alfworld-expert:presets=oreo").err

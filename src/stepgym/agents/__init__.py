@@ -1,6 +1,7 @@
 """Agents decide and record: policies, prompts, episodes, roll-outs, search, evaluation."""
 
 from stepgym.agents.agent import Agent, PolicyError
+from stepgym.agents.alfworld_expert import ALFWorldExpertPolicy
 from stepgym.agents.collector import Collected
 from stepgym.agents.conformance import ConformanceReport, check_policy, check_value
 from stepgym.agents.conversation import Conversation, Prompt
@@ -23,6 +24,7 @@ from stepgym.agents.transformers_policy import TransformersPolicy, load_transfor
 from stepgym.agents.value_metrics import ValueMetrics, value_metrics
 
 __all__ = [
+    "ALFWorldExpertPolicy",
     "Agent",
     "AgreementReport",
     "ChatPrompt",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from stepgym.agents.policy import Completion, Request
 from stepgym.agents.scripted import completion_of
-from stepgym.agents.seeds import SEED_BITS, derive_seed
+from stepgym.agents.seeds import SEED_BITS
 from stepgym.errors import InvalidInputError, unknown_name
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class ALFWorldExpertPolicy:
     """Plays `stepgym/ALFWorld-v0` from the conversation alone, as `stepgym.envs.alfworld.Explorer` does.
 
     It keeps no state: the conversation is read anew at each turn, so that it goes on sensibly in episodes that somebody
-    else began. With temperature 0 there is no noise.
+    else began. With temperature 0 there is no noise, and "wanders" says the same to the same conversation.
 
     Args:
         strategy: "careful" plays well; "skips the change", "wrong object", "never opens" and "wanders" do not, see
@@ -56,10 +56,12 @@ class ALFWorldExpertPolicy:
         noise = 0.0 if greedy else self.noise
         if greedy or not (noise or self.strategy == "wanders"):
             return [self._answer(request, 0, noise)] * request.n
-        seed = random.getrandbits(SEED_BITS) if request.seed is None else request.seed
-        return [self._answer(request, derive_seed(seed, sample), noise) for sample in range(request.n)]
+        generator = random.Random(request.seed)
+        return [self._answer(request, generator.getrandbits(SEED_BITS), noise) for _ in range(request.n)]
 
     def _answer(self, request: Request, seed: int, noise: float) -> Completion:
+        from stepgym.envs.alfworld import next_command
+
         turns = [message for message in request.messages if message["role"] != "system"]
         roles = [message["role"] for message in turns]
         if roles != ["user", "assistant"] * (len(turns) // 2) + ["user"]:

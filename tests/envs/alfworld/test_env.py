@@ -236,3 +236,21 @@ def test_many_at_once(mode: Any) -> None:
     observations, _ = envs.reset(seed=1, options={"task": NAME})
     assert observations[0] == observations[1]
     envs.close()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_expert_action_leads_to_the_goal_from_any_state(preset: str) -> None:
+    env, _, _ = begin(preset=preset)
+    with pytest.raises(InvalidInputError, match="reset"):
+        gym.make(ID).unwrapped.expert_action()
+    for name in [generated_id(kind, seed) for kind in TASK_TYPES for seed in range(3)]:
+        _, info = env.reset(options={"task": name})
+        for command in ("go to somewhere else", *info["admissible_commands"][:2]):
+            env.step(env.rules.write(command))
+        for _ in range(30):
+            _, reward, terminated, _, info = env.step(env.expert_action())
+            assert not info["invalid"]
+            if terminated:
+                break
+        assert info["won"]
+        assert reward == PRESETS[preset].reward
