@@ -11,7 +11,17 @@ from stepgym.agents.episodes import Episode, Step
 from stepgym.agents.evaluate import compare, evaluate, summarize, table
 from stepgym.agents.evaluation import Comparison, Evaluation
 from stepgym.agents.exporters import to_chat, to_dpo, to_kto, to_oreo, to_sft, write_rows
-from stepgym.agents.importers import ImportReport, import_log, read_chats, read_oreo, read_references, read_responses
+from stepgym.agents.importers import (
+    ImportReport,
+    ReplayReport,
+    import_log,
+    read_alfworld,
+    read_chats,
+    read_oreo,
+    read_references,
+    read_responses,
+    replay_episode,
+)
 from stepgym.agents.jsonlines import Problem
 from stepgym.agents.log import EpisodeLog, split_by_task
 from stepgym.agents.minari_bridge import from_minari, to_minari
@@ -49,6 +59,7 @@ __all__ = [
     "Prompt",
     "PromptFormat",
     "RandomPolicy",
+    "ReplayReport",
     "Request",
     "Sampling",
     "ScriptedPolicy",
@@ -67,10 +78,12 @@ __all__ = [
     "generate_batch",
     "import_log",
     "load_transformers_policy",
+    "read_alfworld",
     "read_chats",
     "read_oreo",
     "read_references",
     "read_responses",
+    "replay_episode",
     "reverify",
     "split_by_task",
     "summarize",

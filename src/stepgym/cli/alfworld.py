@@ -12,7 +12,7 @@ from stepgym.errors import InvalidInputError
 
 EXAMPLE = """
 stepgym alfworld pack ~/.cache/alfworld alfworld.games
-stepgym play stepgym/ALFWorld-v0 --env-arg path=alfworld.games --policy expert
+stepgym alfworld pack env unseen.games --split valid_unseen
 """
 _REASONS_SHOWN = 3
 

@@ -73,7 +73,3 @@ def _table(kind: str, plugins: Sequence[Plugin]) -> str:
     name_width = max((len(name) for name, _, _ in rows), default=0)
     lines = [f"  {name:<{name_width}}  {summary}  {origin}".rstrip() for name, summary, origin in rows]
     return "\n".join((kind, *(lines or ["  none"])))
-
-
-def _origin(plugin: Plugin) -> str:
-    return "" if plugin.distribution == "stepgym" else f"[{plugin.distribution}]"

@@ -1,5 +1,6 @@
 """Foreign logs become episodes: prompt/response/reward rows, chats, and any rows with a column map."""
 
+from stepgym.agents.importers.alfworld import ReplayReport, read_alfworld, replay_episode
 from stepgym.agents.importers.chats import read_chats
 from stepgym.agents.importers.columns import prompt_id
 from stepgym.agents.importers.importing import FORMATS, Format, import_log
@@ -11,10 +12,13 @@ __all__ = [
     "OREO_COLUMNS",
     "Format",
     "ImportReport",
+    "ReplayReport",
     "import_log",
     "prompt_id",
+    "read_alfworld",
     "read_chats",
     "read_oreo",
     "read_references",
     "read_responses",
+    "replay_episode",
 ]

@@ -30,11 +30,12 @@ _ARRIVAL = re.compile(r"^You arrive at \w+ \d+\. ")
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One logged turn: the observation before it, what was written, and the answer (None if the log ends there)."""
+    """One logged turn: the observation before it, the command, the answer (None if the log ends there), all written."""
 
     observation: str
     action: str
     answer: str | None
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +88,15 @@ def read_conversation(record: Any) -> list[Turn]:
     for role, text in messages[begin + 1 :]:
         if role == "assistant":
             if pending is not None:
-                turns.append(Turn(observation, pending, None))
-            pending = _command(text)
+                turns.append(Turn(observation, _command(pending), None, pending))
+            pending = text
         elif role == "user":
             if pending is not None:
-                turns.append(Turn(observation, pending, text))
+                turns.append(Turn(observation, _command(pending), text, pending))
                 pending = None
             observation = text
     if pending is not None:
-        turns.append(Turn(observation, pending, None))
+        turns.append(Turn(observation, _command(pending), None, pending))
     return turns
 
 
