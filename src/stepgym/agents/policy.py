@@ -167,7 +167,7 @@ registry.add("human", "stepgym.agents.scripted:HumanPolicy", summary="a person a
 registry.add(
     "alfworld-expert",
     "stepgym.agents.alfworld_expert:load_alfworld_expert",
-    summary="a scripted player of ALFWorld; alfworld-expert:noise=0.3,strategy=wrong-object plays worse",
+    summary="a scripted player of ALFWorld; alfworld-expert:noise=0.7,strategy=wrong-object plays worse",
 )
 
 
