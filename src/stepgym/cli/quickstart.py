@@ -35,10 +35,13 @@ def run(args: Arguments) -> None:
     folder = claim_folder(Path(args.out), overwrite=args.overwrite)
     quiet_transformers()
     remark("stepgym quickstart: fine-tune, log episodes, train on the log, evaluate; a few minutes on two CPU cores")
+    import torch
+
     from stepgym.cli.training_progress import show_training
     from stepgym.quickstart import run_quickstart
 
     show_training()
+    torch.set_num_threads(1)  # matrices this small lose more to waiting threads than they gain
     try:
         run_quickstart(folder, settings, command=interrupts.typed_command())
     except KeyboardInterrupt:
