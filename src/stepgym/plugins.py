@@ -34,7 +34,7 @@ class Plugin:
         """The object; raises `PluginError` with the plug-in's name when it cannot be imported."""
         try:
             return load_target(self.target)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a plug-in that exits on import must not take us along
             raise PluginError(
                 f"Plug-in {self.name!r} ({self.target}, from {self.distribution}) cannot be loaded: "
                 f"{type(error).__name__}: {error}"
