@@ -33,7 +33,7 @@ def test_a_plugin_that_fails_or_exits_on_import_is_an_error_with_its_name(
     monkeypatch.syspath_prepend(tmp_path)
     sys.modules.pop("broken_plugin_module", None)
     registry.add("broken", "broken_plugin_module:V", distribution="their-package")
-    with pytest.raises(PluginError, match="'broken'.*their-package"):
+    with pytest.raises(PluginError, match=r"'broken'.*their-package"):
         registry.get("broken")
     assert registry.get("good")([1]) == "[1]"
 
