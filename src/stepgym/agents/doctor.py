@@ -51,10 +51,23 @@ def examine(
     for episode in log:
         tally.add(episode)
     if tally.episodes == 0:
-        raise InvalidInputError("the log has no episodes to examine")
+        raise InvalidInputError(_nothing(log))
     likelihood = None if policy is None else _likelihood(policy, tally.sample)
     return tally.diagnosis(
         problems=log.problem_count if isinstance(log, EpisodeLog) else 0, likelihood=likelihood, seed=seed
+    )
+
+
+def _nothing(log: Iterable[Episode]) -> str:
+    """Why there is nothing to examine."""
+    message = "the log has no episodes to examine"
+    if not isinstance(log, EpisodeLog) or not log.problem_count:
+        return message
+    count = log.problem_count
+    lines = "its only line was left out" if count == 1 else f"all of its {count:,} lines were left out, the first is"
+    return (
+        f"{message}: {lines}: {log.problems[0]}. "
+        "If the rows are not episodes, turn them into some with `stepgym import FILE --out DIR`."
     )
 
 

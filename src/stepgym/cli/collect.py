@@ -18,7 +18,7 @@ from stepgym.cli.playing import (
     sampling_of,
 )
 from stepgym.cli.policies import POLICY_HELP, PolicySource, add_device
-from stepgym.cli.run_folder import open_run
+from stepgym.cli.run_folder import open_run, refuse_other
 from stepgym.cli.terminal import remark, say
 
 EXAMPLE = "stepgym collect stepgym/ArithmeticChain-v0 --policy runs/quickstart/oreo --episodes 200 --out runs/log"
@@ -44,6 +44,7 @@ def run(args: Arguments) -> None:
     policy = PolicySource(args.device, args.choice or answers).load(args.policy)
     prompt = policy_prompt(args, policy, args.policy)
     settings = args.parser.settings(args, **sampling.to_dict(), **prompt_settings(prompt))
+    refuse_other(args, settings, ("command", "env", "env_arg"))
     record = open_run(
         args,
         kind="collect",
@@ -76,4 +77,9 @@ def run(args: Arguments) -> None:
         ) from None
     record.note(f"{done}.")
     remark(f"{done}")
+    if done.finished and done.ends.get("error", 0) == done.finished:
+        message, count = max(done.errors.items(), key=lambda item: item[1])
+        what = f"all {done.finished} episodes ended in an error, {count} of them in: {printable(message)[:200]}"
+        remark(f"stepgym: error: {what}. They are kept in {args.out}.")
+        raise SystemExit(1)
     say(args.out)

@@ -10,7 +10,7 @@ from stepgym.agents.importers import import_log
 from stepgym.agents.log import EpisodeLog
 from stepgym.cli import interrupts
 from stepgym.cli.parser import Arguments, Parser, TextPair
-from stepgym.cli.run_folder import add_note, open_run, refuse_full
+from stepgym.cli.run_folder import add_note, open_run, refuse_full, refuse_other
 from stepgym.cli.terminal import remark, say
 from stepgym.cli.verification import References, verify_log
 from stepgym.errors import InvalidInputError, unknown_name
@@ -104,6 +104,7 @@ def run(args: Arguments) -> None:
     refuse_full(args)
     references = _references(args, columns)
     settings = args.parser.settings(args)
+    refuse_other(args, settings, ("command", "file", "format"))
     inputs = [args.file, args.reference_file]
     record = open_run(args, kind="import", title=f"import of {Path(args.file).name}", settings=settings, inputs=inputs)
     try:

@@ -66,6 +66,9 @@ class Parser(argparse.ArgumentParser):
         for dest, what in self._needed.items():
             if getattr(args, dest) is None:
                 raise InvalidInputError(f"{self.prog}: expected {what}. See `{self.prog} --help`.")
+        seed = getattr(args, "seed", None)
+        if seed is not None and seed < 0:
+            raise InvalidInputError(f"{self.prog}: --seed must be 0 or more, got {seed}.")
         args.parser = self
         return args
 

@@ -11,7 +11,7 @@ import gymnasium
 
 from stepgym.agents.agent import Agent
 from stepgym.cli.parser import Arguments, Parser
-from stepgym.cli.playing import add_environment, add_prompt, add_sampling, policy_prompt, sampling_of
+from stepgym.cli.playing import add_environment, add_prompt, add_sampling, check_spaces, policy_prompt, sampling_of
 from stepgym.cli.policies import POLICY_HELP, PolicySource, add_device
 from stepgym.cli.terminal import say
 from stepgym.errors import InvalidInputError
@@ -47,6 +47,7 @@ def run(args: Arguments) -> None:
 
     env = make(args.env, **(args.env_arg or {}))
     try:
+        check_spaces(env, args.env)
         env.action_space.seed(args.seed)
         asyncio.run(_play(env, args))
     except EOFError:

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import gymnasium
+
 from stepgym.agents.policy import Policy, Sampling
 from stepgym.agents.prompts import ChatPrompt, PlainPrompt, PromptFormat
 from stepgym.cli.parser import Arguments, KeyValue, Parser
@@ -90,13 +92,21 @@ def check_environment(args: Arguments) -> list[str]:
 
     env = make(args.env, **(args.env_arg or {}))
     try:
+        check_spaces(env, args.env)
         env.action_space.seed(args.seed)
-        drawn = [env.action_space.sample() for _ in range(_RANDOM_ANSWERS)]
+        return [env.action_space.sample() for _ in range(_RANDOM_ANSWERS)]
     finally:
         env.close()
-    if not isinstance(drawn[0], str):
-        raise InvalidInputError(f"{args.env} takes actions of type {type(drawn[0]).__name__}, expected str")
-    return drawn
+
+
+def check_spaces(env: gymnasium.Env[Any, Any], name: str) -> None:
+    """Raise `InvalidInputError` unless `env`, called `name`, is read and answered in text."""
+    spaces = {"observations": env.observation_space, "actions": env.action_space}
+    other = [f"its {of} are {space}" for of, space in spaces.items() if not isinstance(space, gymnasium.spaces.Text)]
+    if other:
+        raise InvalidInputError(
+            f"{name} is no text environment: {' and '.join(other)}, expected text (`stepgym list` shows some)"
+        )
 
 
 def amount_of(args: Arguments) -> dict[str, Any]:

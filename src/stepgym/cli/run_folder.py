@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stepgym.cli import interrupts
-from stepgym.cli.config_file import NAME
+from stepgym.cli.config_file import NAME, read_config
 from stepgym.cli.parser import Arguments
 from stepgym.errors import InvalidInputError
 from stepgym.report.recorder import RunRecorder, claim_folder
@@ -68,6 +68,22 @@ def refuse_full(args: Arguments) -> None:
     raise InvalidInputError(
         f"{folder} is not empty: give another --out, {go_on}or --overwrite to replace the run in it"
     )
+
+
+def refuse_other(args: Arguments, settings: dict[str, Any], names: Iterable[str]) -> None:
+    """Refuse to resume a run that was begun with another value of one of the settings `names`."""
+    path = Path(args.out) / NAME
+    if not (args.resume and path.is_file()):
+        return
+    before = read_config(str(path))
+    for name in names:
+        # As JSON: a tuple is read back as a list.
+        old, new = before.get(name), json.loads(json.dumps(settings.get(name)))
+        if old != new:
+            raise InvalidInputError(
+                f"{args.out} was begun with {name} = {old!r}, now it is {new!r}: "
+                "resume with the same settings, or give another --out"
+            )
 
 
 def add_note(run: RunRecorder, text: str) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import math
 from pathlib import Path
 from typing import Any
 
 from stepgym.cli.parser import Arguments, KeyValue, Parser
 from stepgym.cli.playing import add_prompt, prompt_of, prompt_settings
 from stepgym.cli.policies import is_hub_name, model_folder
-from stepgym.cli.run_folder import open_run, refuse_full
+from stepgym.cli.run_folder import open_run, refuse_full, refuse_other
 from stepgym.cli.settings import Setting, add_settings, given, settings_in_source
 from stepgym.cli.small_model import LEARNING_RATE, SIZES
 from stepgym.cli.training_data import read_data
@@ -91,6 +91,7 @@ def run(args: Arguments) -> None:
     """Train, keep the result, and evaluate the value function on the tasks that were held back."""
     if (args.model is None) == (args.from_scratch is None):
         raise InvalidInputError("say what to start from: --model DIR (what wrote the log) or --from-scratch tiny")
+    _check_numbers(args)
     refuse_full(args)
     if args.model is not None and not is_hub_name(args.model):
         model_folder(Path(args.model).expanduser())
@@ -105,7 +106,7 @@ def run(args: Arguments) -> None:
         s.name: _plain(getattr(config, s.name)) for s in (*_TRAINING, *method_settings()) if hasattr(config, s.name)
     }
     settings = args.parser.settings(args, **resolved, **prompt_settings(prompt))
-    _same_as_before(args, settings)
+    refuse_other(args, settings, _RESUMED)
     record = open_run(
         args,
         kind="train",
@@ -145,19 +146,17 @@ def _config(args: Arguments) -> Any:
         raise InvalidInputError(f"these training settings do not go together: {error}") from error
 
 
-def _same_as_before(args: Arguments, settings: dict[str, Any]) -> None:
-    """A run goes on only with what it began with."""
-    path = Path(args.out) / "config.json"
-    if not (args.resume and path.is_file()):
-        return
-    before = json.loads(path.read_text(encoding="utf-8"))
-    changed = [name for name in _RESUMED if before.get(name) != settings.get(name)]
-    if changed:
-        name = changed[0]
-        raise InvalidInputError(
-            f"{args.out} was begun with {name} = {before.get(name)!r}, now it is {settings.get(name)!r}: "
-            "resume with the same settings, or train into another folder"
-        )
+def _check_numbers(args: Arguments) -> None:
+    """Refuse what no training takes, before the log is read."""
+    general = given(args, _TRAINING)
+    for name, value in {**general, **given(args, method_settings()), **(args.set or {})}.items():
+        flag = f"--set {name}" if name in (args.set or {}) else f"--{name.replace('_', '-')}"
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InvalidInputError(f"{flag} must be a finite number, got {value}")
+        # -1 updates: the epochs decide.
+        low = -1 if name == "max_steps" else 0
+        if name in {s.name for s in _TRAINING} and isinstance(value, int | float) and value < low:
+            raise InvalidInputError(f"{flag} must be {low} or more, got {value}")
 
 
 def _plain(value: Any) -> Any:

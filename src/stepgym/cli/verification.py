@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from stepgym.agents.episodes import Episode
 from stepgym.agents.importers import read_references
@@ -15,6 +16,7 @@ from stepgym.agents.log_folder import EPISODES
 from stepgym.agents.reverify import AgreementReport, reverify
 from stepgym.errors import InvalidInputError
 from stepgym.verifiers import Verifier, get_verifier
+from stepgym.verifiers.verifier import registry
 
 
 @dataclass(slots=True)
@@ -34,12 +36,35 @@ class References:
     by_task: Mapping[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
+        refuse_no_verifier(self.verifier)
         self.judge = get_verifier(self.verifier)
         self.by_task = read_references(self.file, columns=self.columns, after=self.after)
         if not self.by_task:
             raise InvalidInputError(
                 f"{self.file} has no reference in the column {self.columns['reference']!r} of any row"
             )
+
+
+def refuse_no_verifier(name: str) -> None:
+    """Raise `InvalidInputError` if `name` is a "module:attribute" that is seen not to make a verifier; calls nothing.
+
+    A function is taken for a maker of verifiers only if its return annotation is one: calling it to see could do
+    anything.
+    """
+    if ":" not in name or name in registry.names():
+        return
+    target = registry.get(name)
+    made: Any = target
+    if inspect.isroutine(target):
+        try:
+            made = get_type_hints(target).get("return")
+        except (NameError, TypeError):
+            made = None
+    if not (isinstance(made, type) and callable(getattr(made, "verify", None))):
+        raise InvalidInputError(
+            f"{name} is no verifier: expected a class with a method verify(response, reference, *, context), "
+            "or a function that is annotated to return one"
+        )
 
 
 def verify_log(folder: str, references: References) -> AgreementReport:

@@ -13,6 +13,7 @@ from typing import Any
 
 from stepgym.agents.text_table import text_table
 from stepgym.cli.terminal import remark
+from stepgym.cli.verification import refuse_no_verifier
 from stepgym.cli.verify_items import Item, LeftOut
 from stepgym.errors import ConformanceError, InvalidInputError
 from stepgym.verifiers import Verdict, Verifier
@@ -31,6 +32,7 @@ class Judge:
     @classmethod
     def of(cls, name: str, conventions: str | None) -> Judge:
         """The verifier called `name`; raises `InvalidInputError` if it is none or has no conventions."""
+        refuse_no_verifier(name)
         maker = registry.get(name)
         kwargs: dict[str, Any] = {}
         if conventions is not None:
