@@ -276,7 +276,8 @@ def test_cancelling_keeps_what_is_finished(echo_env: Any, tmp_path: Path) -> Non
 
 
 INTERRUPTED = """
-import sys, gymnasium
+import signal, sys, gymnasium
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins with SIGINT ignored
 from stepgym.agents import ScriptedPolicy, collect, CollectionInterrupted
 class Env(gymnasium.Env):
     def reset(self, *, seed=None, options=None):
@@ -295,12 +296,15 @@ except CollectionInterrupted as error:
 def test_ctrl_c_with_a_policy_that_never_waits(tmp_path: Path) -> None:
     out = tmp_path / "log"
     process = subprocess.Popen([sys.executable, "-c", INTERRUPTED, str(out)], stdout=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and not ((out / "episodes.jsonl").exists()):
-        time.sleep(0.05)
-    time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
-    printed, _ = process.communicate(timeout=20)
+    try:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not ((out / "episodes.jsonl").exists()):
+            time.sleep(0.05)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        printed, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 7
     finished, _, message = printed.partition(" ")
     assert int(finished) == len(EpisodeLog(out)) > 0
