@@ -8,7 +8,7 @@ export STEPGYM_SHARED
 # Deterministic and quick on small machines: tiny models gain nothing from many threads per process.
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: help quickstart test check test-alfworld parity-alfworld lint types format clean
+.PHONY: help quickstart test coverage check test-alfworld parity-alfworld lint types format clean
 
 help:
 	@echo "make quickstart  train, evaluate and report from scratch (minutes, no download of models or data)"
@@ -32,6 +32,10 @@ quickstart: $(VENV)/train.stamp
 	$(BIN)/stepgym quickstart --out runs/quickstart --overwrite
 
 test: lint types
+	$(BIN)/python -m pytest -n 2
+
+# Apart from `test`: tracing makes the verifiers' tests several times slower.
+coverage: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered
 
 check: lint types
