@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from stepgym.agents import EpisodeLog
+from stepgym.verifiers import ExactMatchVerifier
 
 from .conftest import lines, write_lines
 
@@ -97,6 +98,55 @@ def test_bad_rows_are_counted_or_refused_with_their_line(cli, tmp_path):
     nothing = cli("import", file, "--out", tmp_path / "c")
     assert nothing.code == 2
     assert "could be imported" in nothing.err
+    assert not (tmp_path / "c").exists(), "the corrected command is not refused"
+    assert cli(*words, tmp_path / "c").code == 0
+    assert cli("import", file, "--out", tmp_path / "c", "--overwrite").code == 2
+    assert (tmp_path / "c").exists(), "only what this call made is removed"
+
+
+def test_what_was_imported_before_an_error_is_kept(cli, tmp_path):
+    file = write_lines(tmp_path / "rows.jsonl", [*ROWS, {"q": 1}])
+    words = ("import", file, "--format", "rows", *MAP, "--on-error", "raise", "--out", tmp_path / "log")
+    assert cli(*words).code == 2
+    assert len(lines(tmp_path / "log" / "episodes.jsonl")) == 2
+
+
+def test_an_import_is_resumed_with_its_file_and_format_only(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_lines(tmp_path / "rows.jsonl", ROWS)
+    write_lines(tmp_path / "more.jsonl", ROWS)
+    end = ("--format", "rows", *MAP, "--out", "log", "--resume")
+    assert cli("import", "rows.jsonl", *end).code == 0
+    other = cli("import", "more.jsonl", *end)
+    assert other.code == 2
+    assert "begun with file = 'rows.jsonl', now it is 'more.jsonl'" in other.err
+    other = cli("import", "rows.jsonl", "--out", "log", "--resume")
+    assert other.code == 2
+    assert "begun with format = 'rows', now it is 'oreo'" in other.err
+    assert cli("import", tmp_path / "rows.jsonl", *end).code == 0, "the same file by another path"
+
+
+CALLED = []
+
+
+def dangerous() -> None:
+    CALLED.append(1)
+
+
+def maker() -> ExactMatchVerifier:
+    return ExactMatchVerifier()
+
+
+def test_what_makes_no_verifier_is_not_called(cli, tmp_path):
+    file = write_lines(tmp_path / "rows.jsonl", ROWS)
+    words = ("import", file, "--format", "rows", *MAP, "--reference", "gold", "--out", tmp_path / "log", "--verify")
+    for target in ("os:system", "json:JSONDecoder", "json:JSONDecoder.decode", f"{__name__}:dangerous", "os:sep"):
+        for result in (cli(*words, target), cli("verify", file, "--verifier", target)):
+            assert result.code == 2
+            assert f"{target} is no verifier" in result.err
+    assert CALLED == []
+    assert not (tmp_path / "log").exists()
+    assert cli(*words, f"{__name__}:maker").code == 0
 
 
 @pytest.mark.parametrize(
@@ -133,6 +183,14 @@ def test_the_doctor_says_what_is_in_a_log(cli, tmp_path):
     assert json.loads((tmp_path / "found.json").read_text())["problems"] == 1
     assert "--column prompt=question" in cli(*words).err
     assert "1 by id" not in cli("doctor", tmp_path / "log", "--against", tmp_path / "log").err
+
+
+def test_the_doctor_says_why_a_log_has_no_episodes(cli, tmp_path):
+    file = write_lines(tmp_path / "rows.jsonl", ROWS)
+    result = cli("doctor", file)
+    assert result.code == 2
+    assert "no episodes to examine: all of its 2 lines were left out, the first is: line 1: " in result.err
+    assert "`stepgym import FILE --out DIR`" in result.err
 
 
 def test_an_empty_log_is_an_error_not_a_table(cli, tmp_path):

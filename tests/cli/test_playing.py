@@ -125,11 +125,39 @@ def test_what_is_read_is_not_overwritten(cli, here):
 
 def test_a_script_that_fails_ends_its_episodes_as_errors(cli, here):
     result = cli("collect", ENV, "--policy", "scripted:my_script:broken", "--episodes", "3", "--out", "log")
-    assert result.code == 0
+    assert (result.code, result.out) == (1, "")
+    assert "error: all 3 episodes ended in an error, 3 of them in: scripted:my_script:broken: Zero" in result.err
     assert "3 x scripted:my_script:broken: ZeroDivisionError: a defect of the script" in result.err
     assert {e["end"] for e in lines(here / "log" / "episodes.jsonl")} == {"error"}
     assert "NO_SUCH_THING" in cli("play", ENV, "--policy", "scripted:my_script:NO_SUCH_THING").err
     assert cli("play", ENV, "--policy", "scripted:my_script:NOT_A_POLICY").code == 2
+
+
+@pytest.mark.parametrize("command", ["play", "collect", "evaluate"])
+def test_an_environment_without_text_and_a_negative_seed_are_refused(cli, here, command):
+    words = () if command == "play" else ("--episodes", "2", "--out", "log")
+    result = cli(command, "CartPole-v1", "--policy", "random", *words)
+    assert result.code == 2
+    assert "CartPole-v1 is no text environment: its observations are Box" in result.err
+    assert "its actions are Discrete(2)" in result.err
+    result = cli(command, ENV, "--policy", "random", "--seed", "-1", *words)
+    assert result.code == 2
+    assert "--seed must be 0 or more, got -1" in result.err
+    assert not (here / "log").exists()
+
+
+def test_a_collection_is_resumed_with_its_environment_only(cli, here):
+    words = ("collect", ENV, "--policy", "random", "--choice", "answer 1", "--episodes", "2", "--out", "log")
+    assert cli(*words, "--env-arg", "operands=3").code == 0
+    before = (here / "log" / "config.json").read_bytes()
+    other = cli(*words, "--env-arg", "operands=4", "--resume")
+    assert other.code == 2
+    assert "begun with env_arg = {'operands': 3}, now it is {'operands': 4}" in other.err
+    game = cli("collect", "stepgym/Game24-v0", *words[2:], "--resume")
+    assert game.code == 2
+    assert f"begun with env = '{ENV}', now it is 'stepgym/Game24-v0'" in game.err
+    assert (here / "log" / "config.json").read_bytes() == before
+    assert cli(*words, "--env-arg", "operands=3", "--resume").code == 0
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -243,6 +243,43 @@ def test_the_whole_way_on_real_solutions(cli, tmp_path, monkeypatch):
     assert any("GSM8K's test split" in note for note in notes)
 
 
+@pytest.mark.parametrize(
+    ("flag", "value", "expected"),
+    [
+        ("--learning-rate", "nan", "--learning-rate must be a finite number"),
+        ("--num-train-epochs", "inf", "--num-train-epochs must be a finite number"),
+        ("--beta", "nan", "--beta must be a finite number"),
+        ("--set", "weight_decay=NaN", "--set weight_decay must be a finite number"),
+        ("--learning-rate", "-1e-3", "--learning-rate must be 0 or more"),
+        ("--max-steps", "-2", "--max-steps must be -1 or more"),
+    ],
+)
+def test_numbers_that_no_training_takes_are_refused_first(cli, tmp_path, flag, value, expected):
+    result = cli("train", tmp_path / "no log", "--from-scratch", "tiny", f"{flag}={value}", "--out", tmp_path / "run")
+    assert result.code == 2
+    assert expected in result.err
+    minus_one = cli("train", tmp_path / "no log", "--from-scratch", "tiny", "--max-steps=-1", "--out", tmp_path / "run")
+    assert "no episode log" in minus_one.err
+
+
+def test_training_that_fails_leaves_no_folder_in_the_way(cli, tmp_path):
+    words = (
+        "train",
+        one_class(tmp_path / "log", 0.0),
+        "--from-scratch",
+        "tiny",
+        "--method",
+        "rejection-sampling",
+        "--use-cpu",
+    )
+    result = cli(*words, "--eval-fraction", "0", "--out", tmp_path / "run")
+    assert result.code == 2, result.err
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "run").mkdir()
+    assert cli(*words, "--eval-fraction", "0", "--out", tmp_path / "run").code == 2
+    assert (tmp_path / "run").is_dir(), "only what this call made is removed"
+
+
 def test_text_without_ids_is_not_decoded_as_another_tokenizer(quickstart):
     from transformers import AutoTokenizer
 

@@ -20,6 +20,7 @@ from stepgym.cli.playing import (
 from stepgym.cli.policies import POLICY_HELP, PolicySource, add_device
 from stepgym.cli.run_folder import open_run, refuse_other
 from stepgym.cli.terminal import remark, say
+from stepgym.verifiers.verdict import printable
 
 EXAMPLE = "stepgym collect stepgym/ArithmeticChain-v0 --policy runs/quickstart/oreo --episodes 200 --out runs/log"
 

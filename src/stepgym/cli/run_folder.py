@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from stepgym.agents.lock import FolderLock
 from stepgym.cli import interrupts
 from stepgym.cli.config_file import NAME, read_config
 from stepgym.cli.parser import Arguments
 from stepgym.errors import InvalidInputError
 from stepgym.report.recorder import RunRecorder, claim_folder
+
+# What a run writes before it has a result.
+_BEGINNING = frozenset({NAME, "run.json", "doctor.json", "log.json", ".lock"})
 
 
 def open_run(
@@ -79,6 +85,8 @@ def refuse_other(args: Arguments, settings: dict[str, Any], names: Iterable[str]
     for name in names:
         # As JSON: a tuple is read back as a list.
         old, new = before.get(name), json.loads(json.dumps(settings.get(name)))
+        if name in ("file", "log") and old and new and Path(old).resolve() == Path(new).resolve():
+            continue
         if old != new:
             raise InvalidInputError(
                 f"{args.out} was begun with {name} = {old!r}, now it is {new!r}: "
@@ -86,10 +94,50 @@ def refuse_other(args: Arguments, settings: dict[str, Any], names: Iterable[str]
             )
 
 
+@contextmanager
+def leave_no_empty_run(args: Arguments) -> Iterator[None]:
+    """When a command fails, remove the folder `args.out` if it was made now and holds no result.
+
+    So that the corrected command is not refused because of what the wrong one began. An interruption removes nothing.
+    """
+    folder = None if args.out is None else Path(args.out)
+    fresh = folder is not None and not folder.exists()
+    try:
+        yield
+    except Exception:
+        if folder is not None and fresh and folder.is_dir():
+            _remove_empty(folder)
+        raise
+
+
 def add_note(run: RunRecorder, text: str) -> None:
     """A remark for the report, once."""
     if text not in run.notes:
         run.note(text)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder without results, unless another process writes to it."""
+    if any(_is_result(folder, file) for file in _files(folder)):
+        return
+    with suppress(OSError, InvalidInputError):
+        lock = FolderLock(folder)
+        try:
+            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            lock.release()
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (item for item in folder.rglob("*") if item.is_symlink() or not item.is_dir())
+
+
+def _is_result(folder: Path, file: Path) -> bool:
+    """Whether a file of a run is more than what every run begins with."""
+    # `start` is the untrained model of `train --from-scratch`.
+    if file.parent == folder / "start" or (file.parent == folder and file.name in _BEGINNING):
+        return False
+    return file.is_symlink() or file.stat().st_size > 0
 
 
 def _keep(inputs: Iterable[str | Path | None], folder: Path) -> None:
