@@ -78,7 +78,7 @@ class _PublishedEnv(QuestionEnv):
         cls, path: str | PathLike[str] | None, *, split: str | None = None, on_error: OnError = "raise"
     ) -> TaskList:
         """The tasks of a split, without an environment around them."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{cls.__name__} must define load()")
 
 
 class GSM8KEnv(_PublishedEnv):
