@@ -44,8 +44,15 @@ def main() -> None:
     transformers.trainer.DEFAULT_PROGRESS_CALLBACK = transformers.TrainerCallback
     transformers.trainer.PrinterCallback = transformers.TrainerCallback
 
+    # What an interrupted run measured of whole seeds stands in this file and is not measured again.
+    file = arguments.out / "results.json"
+    known = json.loads(file.read_text()) if file.is_file() else {}
     results: dict[str, list[float]] = {}
     for seed in arguments.seeds:
+        if f"seed {seed}, {arguments.updates} updates" in known:
+            for name, value in known[f"seed {seed}, {arguments.updates} updates"].items():
+                keep(results, name, value)
+            continue
         settings = QuickstartSettings(
             seed=seed,
             habit=0.0,
@@ -65,16 +72,33 @@ def main() -> None:
         keep(results, "fine-tuned policy", success(run, model))
         for count in arguments.episodes:
             for weight in arguments.weights:
-                name = f"{count:,} episodes, " + (f"credit weight {weight:g}" if weight else "outcome alone")
+                name = label(count, weight)
                 keep(results, name, success(run, train(run, model, list(islice(episodes, count)), weight)))
                 print(f"seed {seed}  {name}: {results[name][-1]:.3f}", flush=True)
+        known[f"seed {seed}, {arguments.updates} updates"] = {name: values[-1] for name, values in results.items()}
+        file.write_text(json.dumps(known, indent=2) + "\n")
+    print(text_table(("sampled success in %", "mean", "95 % over seeds", "seeds"), table(results, arguments), left=1))
+    print(json.dumps({"seeds": arguments.seeds, "updates": arguments.updates, "success": results}))
+
+
+def table(results: dict[str, list[float]], arguments: argparse.Namespace) -> list[tuple[str, ...]]:
+    """One row a setting, and the paired difference to the outcome alone at each number of episodes."""
+    differences = {}
+    for count in arguments.episodes:
+        alone = results[label(count, 0.0)]
+        for weight in filter(None, arguments.weights):
+            pairs = zip(results[label(count, weight)], alone, strict=True)
+            differences[f"{count:,} episodes, weight {weight:g} minus outcome alone"] = [x - y for x, y in pairs]
     rows = []
-    for name, values in results.items():
+    for name, values in (results | differences).items():
         interval = mean_interval([100 * v for v in values])
         shown = ", ".join(f"{100 * v:.1f}" for v in values)
         rows.append((name, f"{interval.value:.1f}", f"{interval.low:.1f} to {interval.high:.1f}", shown))
-    print(text_table(("sampled success in %", "mean", "95 % over seeds", "seeds"), rows, left=1))
-    print(json.dumps({"seeds": arguments.seeds, "updates": arguments.updates, "success": results}))
+    return rows
+
+
+def label(count: int, weight: float) -> str:
+    return f"{count:,} episodes, " + (f"credit weight {weight:g}" if weight else "outcome alone")
 
 
 def keep(results: dict[str, list[float]], name: str, value: float) -> None:
