@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
-from stepgym.agents.conversation import Conversation, PromptEncoder
+from stepgym.agents.conversation import Conversation, PromptEncoder, SummaryError
 from stepgym.agents.policy import Completion, Policy, Request, Sampling, policy_name
 from stepgym.agents.prompts import PlainPrompt, PromptFormat, template_hash
 from stepgym.agents.seeds import derive_seed
@@ -41,18 +43,43 @@ class Agent:
         """Identifies tokenizer and prompt template; "" for policies without a tokenizer."""
         return "" if self._encoder is None else template_hash(self.prompt, self._encoder.tokenizer)
 
+    @property
+    def _context(self) -> int | None:
+        """Most tokens the policy reads and writes together; None if it does not say."""
+        context = getattr(self.policy, "context", None)
+        return context if isinstance(context, int) else None
+
     def start(self, *, instructions: str = "", seed: int | None = None) -> Conversation:
         """A new conversation; `seed` fixes the policy's randomness in it as far as the policy promises."""
-        return Conversation(self.prompt, self._encoder, instructions=instructions, seed=seed)
+        context = self._context
+        room = None if context is None else max(1, context - self.sampling.max_tokens)
+        return Conversation(self.prompt, self._encoder, instructions=instructions, seed=seed, room=room)
 
-    async def act(self, conversation: Conversation, observation: str) -> Completion:
+    async def act(
+        self, conversation: Conversation, observation: str, *, info: Mapping[str, Any] | None = None
+    ) -> Completion:
         """The policy's answer to `observation`, recorded in the `conversation`.
 
+        A prompt that fills the policy's `context` is not sent: the answer is empty and cut by "length".
+
+        Args:
+            conversation: From `start`.
+            observation: What the environment shows.
+            info: What it said with it; prompt formats may show some of that, such as the possible actions.
+
         Raises:
-            PolicyError: The policy raised an exception or did not return exactly one completion.
+            PolicyError: The policy, or the summary of the history, raised an exception, or the policy did not return
+                exactly one completion.
         """
         turn = len(conversation.turns)
-        prompt = conversation.ask(observation)
+        try:
+            prompt = await conversation.ask_async(observation, info)
+        except SummaryError as error:
+            raise PolicyError(f"{self.name}: {error}") from error
+        if self._context is not None and prompt.token_ids is not None and len(prompt.token_ids) >= self._context:
+            return conversation.record(
+                Completion("", prompt_token_ids=prompt.token_ids, token_ids=(), logprobs=(), finish_reason="length")
+            )
         seed = None if conversation.seed is None else derive_seed(conversation.seed, turn)
         request = Request(prompt.messages, prompt.token_ids, self.sampling, seed=seed)
         try:

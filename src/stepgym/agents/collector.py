@@ -210,7 +210,7 @@ class Collector:
         verdict: Verdict | None = None
         while end is None:
             try:
-                completion = await self._agent.act(conversation, observation)
+                completion = await self._agent.act(conversation, observation, info=info)
             except PolicyError as error:
                 steps.append(_failed(observation, Completion("", finish_reason="error"), str(error)))
                 self._errors_in_a_row += 1

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from inspect import isawaitable
 from typing import Any
 
+from stepgym.agents.history import WithHistory
 from stepgym.agents.policy import Completion, Message
-from stepgym.agents.prompts import PromptFormat
+from stepgym.agents.prompts import PromptFormat, Turn
+from stepgym.errors import InvalidInputError, StepgymError
+
+_BYTES_PER_TOKEN = 3  # of a policy whose tokenizer is not at hand; English text has more
+
+
+class SummaryError(StepgymError):
+    """The summary of a history could not be made; the cause is what its function raised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +84,20 @@ class PromptEncoder:
 
 
 class Conversation:
-    """One episode's dialogue; `ask` and `record` alternate.
+    """One episode's dialogue; `ask` (or `ask_async`) and `record` alternate.
 
     Earlier turns are never encoded again: when the text of the grown conversation begins with the previous prompt and
-    completion, only what follows is encoded and the segment goes on; otherwise (a template that rewrites history) a new
-    segment begins with the whole prompt. An end-of-turn token that the policy sampled is not repeated where the
-    template writes it too; where the policy was stopped before it, the template's own is part of what follows.
+    completion, only what follows is encoded and the segment goes on; otherwise (a template that rewrites history, turns
+    that are no longer shown) a new segment begins with the whole prompt. An end-of-turn token that the policy sampled
+    is not repeated where the template writes it too; where the policy was stopped before it, the template's own is part
+    of what follows.
 
     Args:
-        prompt: The prompt format.
+        prompt: The prompt format, maybe `WithHistory`.
         encoder: Encodes for the policy's tokenizer; None for policies that take text.
         instructions: The environment's instructions.
         seed: Seed of the policy's randomness in this episode.
+        room: Tokens that the policy's context has for a prompt; None if that is not known.
     """
 
     def __init__(
@@ -95,10 +107,16 @@ class Conversation:
         *,
         instructions: str = "",
         seed: int | None = None,
+        room: int | None = None,
     ) -> None:
         self.seed = seed
         self.turns: list[Message] = []
+        self.summary = ""
         self._prompt = prompt
+        self._history = prompt if isinstance(prompt, WithHistory) else None
+        self._info_keys = tuple(getattr(prompt, "info_keys", ()))
+        self._room = room
+        self._start = 0  # the first turn that is shown in full
         self._encoder = encoder
         self._instructions = instructions
         self._asked: Prompt | None = None
@@ -106,23 +124,88 @@ class Conversation:
         self._read: tuple[str, ...] = ()  # the same with the completion: with special tokens, without the last one
         self._ids: tuple[int, ...] = ()  # ids of the segment so far
 
-    def ask(self, observation: str) -> Prompt:
-        """What the policy reads now that the environment shows `observation`."""
-        self.turns.append({"role": "user", "content": observation})
-        messages = self._prompt.messages(self.turns, instructions=self._instructions)
+    def ask(self, observation: str, info: Mapping[str, Any] | None = None) -> Prompt:
+        """What the policy reads now that the environment shows `observation`.
+
+        Args:
+            observation: The observation.
+            info: What the environment said with it; read by prompt formats that name `info_keys`.
+
+        Raises:
+            SummaryError: The summary of the history could not be made.
+            InvalidInputError: It is made by a coroutine function: use `ask_async`.
+        """
+        if dropped := self._observe(observation, info):
+            summary = self._summarized(dropped)
+            if isawaitable(summary):
+                getattr(summary, "close", bool)()  # it would warn that nobody awaited it
+                raise InvalidInputError("the summary is made by a coroutine function: use ask_async, or an Agent")
+            self._keep(summary)
+        return self._posed()
+
+    async def ask_async(self, observation: str, info: Mapping[str, Any] | None = None) -> Prompt:
+        """`ask`, for histories whose summary is made by a coroutine function too."""
+        if dropped := self._observe(observation, info):
+            summary = self._summarized(dropped)
+            if isawaitable(summary):
+                try:
+                    summary = await summary
+                except Exception as error:
+                    raise _summary_error(error) from error
+            self._keep(summary)
+        return self._posed()
+
+    def _observe(self, observation: str, info: Mapping[str, Any] | None) -> Sequence[Message]:
+        """Take the observation in; returns the messages that are no longer shown, if they are to be summarized."""
+        turn: Turn = {"role": "user", "content": observation}
+        if self._info_keys:
+            turn["info"] = {key: info[key] for key in self._info_keys if key in info} if info else {}
+        self.turns.append(turn)
+        if self._history is None:
+            return ()
+        before, now = self._start, len(self.turns) // 2
+        start = self._history.history.start(now, before, tokens=self._length, room=self._room)
+        self._start = min(max(start, before), now)
+        return self.turns[2 * before : 2 * self._start] if self._history.summarize is not None else ()
+
+    def _summarized(self, dropped: Sequence[Message]) -> Any:
+        summarize = None if self._history is None else self._history.summarize
+        try:
+            return self.summary if summarize is None else summarize(self.summary, dropped)
+        except Exception as error:
+            raise _summary_error(error) from error
+
+    def _keep(self, summary: Any) -> None:
+        if not isinstance(summary, str):
+            raise SummaryError(f"the summary must be a text, got {summary!r:.80}")
+        self.summary = summary
+
+    def _posed(self) -> Prompt:
+        self._text, self._asked = self._built(self._start)
+        return self._asked
+
+    def _length(self, start: int) -> int:
+        """Tokens of the prompt that shows the turns from `start` on."""
+        _, prompt = self._built(start)
+        if prompt.token_ids is not None:
+            return len(prompt.token_ids)
+        return (
+            sum(len(message["content"].encode("utf-8", "replace")) for message in prompt.messages) // _BYTES_PER_TOKEN
+        )
+
+    def _built(self, start: int) -> tuple[str, Prompt]:
+        """Text and prompt with the turns from `start` on."""
+        turns = self.turns if self._history is None else self._history.shown(self.turns, start, self.summary)
+        messages = self._prompt.messages(turns, instructions=self._instructions)
         if self._encoder is None:
-            self._asked = Prompt(messages)
-            return self._asked
+            return "", Prompt(messages)
         text = self._prompt.render(messages, self._encoder.tokenizer)
         read = next((past for past in self._read if text.startswith(past)), None) if self._ids else None
         if read is not None:
             new_ids = self._encoder.encode_after(text[len(read) :], self._ids[-1])
-            self._asked = Prompt(messages, self._ids + new_ids, False, new_ids)
-        else:
-            new_ids = self._encoder.encode(text)
-            self._asked = Prompt(messages, new_ids, True, new_ids)
-        self._text = text
-        return self._asked
+            return text, Prompt(messages, self._ids + new_ids, False, new_ids)
+        new_ids = self._encoder.encode(text)
+        return text, Prompt(messages, new_ids, True, new_ids)
 
     def record(self, completion: Completion) -> Completion:
         """The policy's answer as it goes into the log: with only the new prompt ids where the segment goes on."""
@@ -154,3 +237,7 @@ class Conversation:
             raise RuntimeError("force() follows ask()")
         ids = None if self._encoder is None else self._encoder.action_ids(action)
         return self.record(Completion(action, prompt_token_ids=self._asked.token_ids, token_ids=ids))
+
+
+def _summary_error(error: Exception) -> SummaryError:
+    return SummaryError(f"no summary of earlier turns: {type(error).__name__}: {error}")

@@ -12,9 +12,19 @@ from stepgym.agents.policy import Message
 from stepgym.errors import InvalidInputError
 
 
+class Turn(Message, total=False):
+    """An observation with what a prompt format wants of the environment's `info`, see `PromptFormat`."""
+
+    info: Mapping[str, Any]
+
+
 @runtime_checkable
 class PromptFormat(Protocol):
-    """Arranges a conversation for a policy."""
+    """Arranges a conversation for a policy.
+
+    A format that shows more than the observation names the keys of the environment's `info` in an attribute
+    `info_keys`, a tuple of texts; `messages` then finds them under "info" in the messages of the user.
+    """
 
     @property
     def adds_special_tokens(self) -> bool:
@@ -82,24 +92,32 @@ class ChatPrompt:
         system: Further system text, before the instructions.
         template: A Jinja chat template to use in place of the tokenizer's own.
         template_kwargs: Switches of the template, for example `{"enable_thinking": False}`.
+        opening: Messages before the first observation, of user and assistant in turn: worked examples, for instance.
+        prefix: Goes before each observation but the first, for example "Observation: ".
     """
 
     instructions: Literal["system", "user", "none"] = "system"
     system: str = ""
     template: str | None = None
     template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    opening: tuple[Message, ...] = ()
+    prefix: str = ""
     adds_special_tokens: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.instructions not in ("system", "user", "none"):
             raise InvalidInputError(f"instructions must be 'system', 'user' or 'none', got {self.instructions!r}")
+        roles = [message["role"] for message in self.opening]
+        if roles != ["user", "assistant"] * (len(roles) // 2):
+            raise InvalidInputError(f"opening must be pairs of user and assistant messages, got the roles {roles}")
 
     def messages(self, turns: Sequence[Message], *, instructions: str = "") -> tuple[Message, ...]:
-        """The turns, with system text and `instructions` where they belong."""
+        """The turns after the opening, with system text and `instructions` where they belong."""
+        turns = (*self.opening, *turns[:1], *(self._prefixed(turn) for turn in turns[1:]))
         shown = instructions if self.instructions != "none" else ""
         text = "\n\n".join(part for part in (self.system, shown) if part)
         if not text:
-            return tuple(turns)
+            return turns
         if self.instructions == "user":
             first, *rest = turns
             return ({"role": first["role"], "content": f"{text}\n\n{first['content']}"}, *rest)
@@ -129,7 +147,16 @@ class ChatPrompt:
 
     def settings(self) -> dict[str, Any]:
         """The fields and the name of the format."""
-        return {"format": "chat", **asdict(self), "template_kwargs": dict(self.template_kwargs)}
+        found = {"format": "chat", **asdict(self), "template_kwargs": dict(self.template_kwargs)}
+        for later in ("opening", "prefix"):  # logs from before there were these go on with the same hash
+            if not found[later]:
+                del found[later]
+        return found
+
+    def _prefixed(self, turn: Message) -> Message:
+        if not self.prefix or turn["role"] != "user":
+            return turn
+        return {"role": "user", "content": self.prefix + turn["content"]}
 
     def _has_system(self) -> bool:
         return self.instructions == "system"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from stepgym.agents.agent import Agent
 from stepgym.agents.log import EpisodeLog
+from stepgym.agents.policy import Sampling
 from stepgym.agents.rollout import CollectionInterrupted, collect
 from stepgym.cli import interrupts
 from stepgym.cli.parser import Arguments, Parser
@@ -18,11 +20,16 @@ from stepgym.cli.playing import (
     sampling_of,
 )
 from stepgym.cli.policies import POLICY_HELP, PolicySource, add_device
+from stepgym.cli.presets import add_preset, preset_of, with_history
 from stepgym.cli.run_folder import open_run, refuse_other
+from stepgym.cli.settings import given, settings_of
 from stepgym.cli.terminal import remark, say
 from stepgym.verifiers.verdict import printable
 
-EXAMPLE = "stepgym collect stepgym/ArithmeticChain-v0 --policy runs/quickstart/oreo --episodes 200 --out runs/log"
+EXAMPLE = """
+stepgym collect stepgym/ArithmeticChain-v0 --policy runs/quickstart/oreo --episodes 200 --out runs/log
+stepgym collect stepgym/ALFWorld-v0 --preset oreo --policy alfworld-expert --episodes 20 --out runs/alfworld
+"""
 
 
 def configure(parser: Parser) -> None:
@@ -34,18 +41,24 @@ def configure(parser: Parser) -> None:
     add_amount(parser, samples="episodes of each task, in a row")
     parser.output()
     add_device(parser)
+    add_preset(parser)
     add_sampling(parser)
     add_prompt(parser)
 
 
 def run(args: Arguments) -> None:
     """Play and write."""
-    amount, sampling = amount_of(args), sampling_of(args)
+    amount, preset = amount_of(args), preset_of(args)
     answers = check_environment(args)
     policy = PolicySource(args.device, args.choice or answers).load(args.policy)
-    prompt = policy_prompt(args, policy, args.policy)
-    settings = args.parser.settings(args, **sampling.to_dict(), **prompt_settings(prompt))
-    refuse_other(args, settings, ("command", "env", "env_arg"))
+    if preset is None:
+        prompt = policy_prompt(args, policy, args.policy)
+        agent, shown = Agent(policy, prompt, sampling_of(args)), prompt_settings(prompt)
+    else:
+        agent, shown = preset.agent(policy, **given(args, settings_of(Sampling))), {}
+    agent = Agent(agent.policy, with_history(args, agent.prompt), agent.sampling)
+    settings = args.parser.settings(args, **agent.sampling.to_dict(), **shown)
+    refuse_other(args, settings, ("command", "env", "env_arg", "preset", "history"))
     record = open_run(
         args,
         kind="collect",
@@ -58,11 +71,9 @@ def run(args: Arguments) -> None:
         with record.phase("play"), EpisodeLog(args.out, mode="a") as log:
             done = collect(
                 args.env,
-                policy,
+                agent,
                 samples_per_task=args.samples,
                 out=log,
-                sampling=sampling,
-                prompt=prompt,
                 env_kwargs=args.env_arg,
                 seed=args.seed,
                 concurrency=args.concurrency,

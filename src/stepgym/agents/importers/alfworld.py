@@ -2,61 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from stepgym.agents.episodes import Episode, Step
-from stepgym.agents.importers.report import ImportReport
+from stepgym.agents.importers.chats import ASSISTANT, OTHERS
+from stepgym.agents.importers.columns import content_of, outcome_of, value_at
+from stepgym.agents.importers.game_player import GamePlayer
+from stepgym.agents.importers.importing import write_log
+from stepgym.agents.importers.records import read_records
+from stepgym.agents.importers.replays import ReplayReport
 from stepgym.agents.importers.rows import OnError, Source, episodes_of
 from stepgym.errors import InvalidInputError, unknown_name
-from stepgym.verifiers.verdict import printable
 
 if TYPE_CHECKING:
     from stepgym.envs.alfworld import OfficialGames, Preset, Replay
     from stepgym.envs.alfworld.conversations import Turn
 
 ENV_ID = "stepgym/ALFWorld-v0"
-_EXAMPLES = 5
+FORMAT = "alfworld-conversations"
 
-
-@dataclass(slots=True)
-class ReplayReport(ImportReport):
-    """What became of the conversations, and where they and the engine differ.
-
-    Attributes:
-        differing: Conversations with at least one difference.
-        differences: Differences in all of them; see `stepgym.envs.alfworld.Replay`.
-        different: The first few, each with its place.
-    """
-
-    differing: int = 0
-    differences: int = 0
-    different: list[str] = field(default_factory=list)
-
-    def compare(self, episode_id: str, played: Replay) -> None:
-        """Count the differences of one conversation."""
-        self.differing += bool(played.differences)
-        self.differences += len(played.differences)
-        for found in played.differences[: _EXAMPLES - len(self.different)]:
-            self.different.append(
-                f"{episode_id}, turn {found.turn} ({found.command!r:.60}): "
-                f"logged {found.logged[-120:]!r}, played {found.engine[-120:]!r}"
-            )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return ImportReport.to_dict(self) | {
-            "differing": self.differing,
-            "differences": self.differences,
-            "different": list(self.different),
-        }
-
-    def __str__(self) -> str:
-        if not self.differing:
-            return ImportReport.__str__(self)
-        lines = [f"{self.differing:,} differ from the game, at {self.differences:,} places, for example:"]
-        return "\n".join([ImportReport.__str__(self), *lines, *(f"  {printable(one)}" for one in self.different)])
+_COLUMNS = ("messages", "task", "reward")
+_TASKS = ("task", "task_id", "game", "gamefile", "game_file", "id")
+_OFFICIAL = re.compile(r"(?:^|/)((?:train|valid_train|valid_seen|valid_unseen)/[^/\s]+/[^/\s]+)")
 
 
 def replay_episode(
@@ -118,41 +89,144 @@ def replay_episode(
 
 def read_alfworld(
     source: Source,
-    games: OfficialGames,
+    games: OfficialGames | str | os.PathLike[str] | None = None,
     *,
-    splits: Iterable[str] = ("train",),
+    splits: Iterable[str] | None = None,
+    columns: Mapping[str, str] | None = None,
     env_kwargs: Mapping[str, Any] | None = None,
     report: ReplayReport | None = None,
     on_error: OnError = "skip",
     policy: str = "",
 ) -> Iterator[Episode]:
-    """Episodes of the logged conversations of a file, each found among official games and played again there.
+    """Episodes of logged conversations, each played again in its game.
+
+    A conversation is a list of `{"from": "human" | "gpt", "value"}` or `{"role", "content"}`, alone or under
+    "conversations" or "messages". The game is the one that the row names under "task", "task_id", "game", "gamefile" or
+    "id" (an id, or the path of an official game file); else the official game that begins as the conversation does.
+    Turns that are thoughts alone ("think: ...") are counted and left out.
 
     Args:
-        source: `.jsonl`, `.ndjson`, `.json` (each also with `.gz`) or `.parquet`, with "conversations" or "messages".
-        games: The official games.
-        splits: Where to look for the games; finding them begins every game of these splits once.
-        env_kwargs: See `replay_episode`; "path" and "split" are added.
+        source: `.jsonl`, `.ndjson`, `.json` (each also with `.gz`) or `.parquet`; or a folder of such files.
+        games: The official games, or where they are; not needed by rows that name generated games.
+        splits: Where to look for games that are not named; finding them begins every game of these splits once. None
+            looks in all that are there.
+        columns: Dotted paths of "messages", "task" and "reward", if they have other names; a logged reward is compared
+            with what the engine says.
+        env_kwargs: See `replay_episode`; "path" and "split" are added for official games.
         report: Is filled while the stream is read, differences included.
         on_error: "skip" counts conversations without a game in the report, "raise" stops at the first.
         policy: Who wrote them.
     """
-    from stepgym.envs.alfworld import GameFinder, read_conversation
-
-    finder = GameFinder(games, splits)
+    paths = dict(columns or {})
+    for name in paths:
+        if name not in _COLUMNS:
+            raise unknown_name("field of a conversation", name, _COLUMNS)
     counted = ReplayReport() if report is None else report
+    player = GamePlayer(games, splits)
 
     def parse(row: Mapping[str, Any], row_id: str) -> Iterator[Episode]:
-        turns = read_conversation(row)
-        played = finder.find(turns)
-        if played is None:
-            raise InvalidInputError("no game begins as the conversation does")
-        place = {"path": str(games.root), "split": played.task_id.partition("/")[0]}
-        episode = replay_episode(turns, played, id=row_id, env_kwargs={**(env_kwargs or {}), **place}, policy=policy)
-        counted.compare(row_id, played)
+        turns = _spoken(row, paths.get("messages"), counted)
+        name = _game_named(row, paths.get("task"))
+        played = player.play(turns, name)
+        kwargs = {**(env_kwargs or {}), **player.place(played.task_id)}
+        episode = replay_episode(turns, played, id=row_id, env_kwargs=kwargs, policy=policy)
+        counted.compare(row_id, played, turns=turns, outcome=_logged_outcome(row, paths.get("reward")))
         yield episode
 
-    return episodes_of(source, parse, counted, on_error)
+    return episodes_of(source, parse, counted, on_error, read=read_records, folders=True)
+
+
+def import_alfworld(
+    source: Source,
+    out: str | os.PathLike[str],
+    *,
+    path: str | os.PathLike[str] | None = None,
+    splits: Iterable[str] | None = None,
+    preset: str = "plain",
+    columns: Mapping[str, str] | None = None,
+    on_error: OnError = "skip",
+    policy: str = "",
+) -> ReplayReport:
+    """Write the episodes of logged ALFWorld conversations into the log `out`; see `read_alfworld`.
+
+    Run again with the same arguments, it adds what is missing.
+
+    Args:
+        source: File or folder.
+        out: Folder of the log.
+        path: Where the official games are: a folder, a packed file, or "env"; None for generated games.
+        splits: Where to look for games that are not named.
+        preset: The environment's preset that the actions are written for.
+        columns: Dotted paths of "messages", "task" and "reward".
+        on_error: "skip" counts bad conversations, "raise" stops at the first.
+        policy: Who wrote them.
+
+    Raises:
+        InvalidInputError: The file or the games cannot be read, no conversation could be played, or one is bad and
+            refused.
+    """
+    from stepgym.envs.alfworld import PRESETS
+
+    if preset not in PRESETS:
+        raise unknown_name("preset", str(preset), PRESETS)
+    report = ReplayReport()
+    episodes = read_alfworld(
+        source,
+        path,
+        splits=splits,
+        columns=columns,
+        env_kwargs={"preset": preset},
+        report=report,
+        on_error=on_error,
+        policy=policy,
+    )
+    write_log(episodes, out, report, source=source, format=FORMAT, columns=columns)
+    return report
+
+
+def _spoken(row: Mapping[str, Any], path: str | None, report: ReplayReport) -> list[Turn]:
+    """The turns with a command."""
+    from stepgym.envs.alfworld import read_conversation
+
+    found = row.get("conversations", row.get("messages")) if path is None else value_at(row, path)
+    if not isinstance(found, list):
+        raise InvalidInputError("no list of messages, under 'conversations' or 'messages' or alone")
+    turns = read_conversation([_message(number, message) for number, message in enumerate(found)])
+    spoken = [turn for turn in turns if not turn.action.startswith("think:")]
+    report.thoughts += len(turns) - len(spoken)
+    if spoken and spoken[0] is not turns[0]:
+        spoken[0] = replace(spoken[0], observation=turns[0].observation)
+    return spoken
+
+
+def _message(number: int, message: Any) -> dict[str, str]:
+    role = message.get("role", message.get("from")) if isinstance(message, Mapping) else None
+    if role not in ASSISTANT and role not in OTHERS:
+        raise InvalidInputError(
+            f"a message is not one of user or assistant; there is message {number}, {message!r:.80}"
+        )
+    kind = "assistant" if role in ASSISTANT else "system" if role in ("system", "developer") else "user"
+    return {"role": kind, "content": content_of(message)}
+
+
+def _game_named(row: Mapping[str, Any], path: str | None) -> str | None:
+    """The id of the game that a row names; None if it names none."""
+    names = [row.get(key) for key in _TASKS] if path is None else [value_at(row, path)]
+    for name in names:
+        if isinstance(name, str) and name.startswith("generated/"):
+            return name
+        if isinstance(name, str) and (official := _OFFICIAL.search(name.replace("\\", "/"))):
+            return official[1]
+        if path is not None and name is not None:
+            raise InvalidInputError(f"{path!r} names no game; there is {name!r:.80}")
+    return None  # what else stands there is a number of the harness, or a task type
+
+
+def _logged_outcome(row: Mapping[str, Any], path: str | None) -> float | None:
+    if path is not None:
+        return outcome_of(value_at(row, path), path)
+    found = row.get("reward")
+    return float(found) if isinstance(found, bool | int | float) else None
 
 
 def _action(turn: Turn, command: str, rules: Preset) -> str:

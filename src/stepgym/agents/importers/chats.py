@@ -12,8 +12,8 @@ from stepgym.agents.importers.report import ImportReport
 from stepgym.agents.importers.rows import OnError, Source, episodes_of
 from stepgym.errors import InvalidInputError
 
-_ASSISTANT = ("assistant", "gpt", "model", "chatgpt", "bot")
-_OTHERS = ("user", "human", "system", "developer", "tool", "function", "observation", "environment", "ipython")
+ASSISTANT = ("assistant", "gpt", "model", "chatgpt", "bot")
+OTHERS = ("user", "human", "system", "developer", "tool", "function", "observation", "environment", "ipython")
 
 
 def read_chats(
@@ -67,9 +67,9 @@ def steps_of(messages: Sequence[Any], context_messages: int = 0) -> list[Step]:
         if not isinstance(message, Mapping):
             raise InvalidInputError(f"message {number} must be an object, got {type(message).__name__}")
         role = message.get("role", message.get("from"))
-        if role not in _ASSISTANT and role not in _OTHERS:
+        if role not in ASSISTANT and role not in OTHERS:
             raise InvalidInputError(f"message {number} has the role {role!r:.40}, expected user or assistant")
-        if role in _ASSISTANT and number >= context_messages:
+        if role in ASSISTANT and number >= context_messages:
             steps.append(Step("\n\n".join(waiting), content_of(message)))
             waiting = []
         else:

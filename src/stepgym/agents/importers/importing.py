@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, get_args
 
+from stepgym.agents.episodes import Episode
 from stepgym.agents.importers.chats import read_chats
 from stepgym.agents.importers.report import ImportReport
 from stepgym.agents.importers.responses import OREO_COLUMNS, read_responses
@@ -80,6 +81,24 @@ def import_log(
         )
     else:
         raise unknown_name("format", format, FORMATS)
+    write_log(episodes, out, report, source=source, format=format, columns=columns)
+    return report
+
+
+def write_log(
+    episodes: Iterable[Episode],
+    out: str | os.PathLike[str],
+    report: ImportReport,
+    *,
+    source: Source,
+    format: str,
+    columns: Mapping[str, str] | None = None,
+) -> None:
+    """Add the episodes that are not there yet to the log `out`, and count in `report`.
+
+    Raises:
+        InvalidInputError: No row became an episode.
+    """
     meta = {"imported": {"source": os.path.basename(source), "format": format, "columns": dict(columns or {})}}
     with EpisodeLog(out, mode="a", meta=meta) as log:
         here = set[str]()
@@ -93,4 +112,3 @@ def import_log(
                 log.append(episode)
     if report.episodes == 0:
         raise InvalidInputError(f"nothing in {os.fspath(source)} could be imported as {format!r}.\n{report}")
-    return report

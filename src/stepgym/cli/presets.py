@@ -1,0 +1,65 @@
+"""`--preset` and `--history`: how a published harness plays, and which earlier turns a model reads."""
+
+from __future__ import annotations
+
+from stepgym.agents.history import FitContext, FullHistory, History, LastTurns, WithHistory
+from stepgym.agents.presets import AgentPreset, preset, registry
+from stepgym.agents.prompts import PromptFormat
+from stepgym.cli.parser import Arguments, Parser
+from stepgym.errors import InvalidInputError
+
+
+def add_preset(parser: Parser) -> None:
+    """`--preset`."""
+    known = ", ".join(f"{one.name} ({one.summary})" if one.summary else one.name for one in registry.plugins())
+    parser.add_argument(
+        "--preset",
+        metavar="NAME",
+        help="play as a published harness does: arguments of the environment, prompt and sampling at once. "
+        f"There are some for {known}",
+    )
+    parser.add_argument(
+        "--history",
+        metavar="full|last:N|fit|fit:TOKENS",
+        help="which earlier turns a model reads: all, the last N, or as many as its context (or TOKENS) holds, the "
+        "oldest dropped first; the first observation is always shown",
+    )
+
+
+def preset_of(args: Arguments) -> AgentPreset | None:
+    """The preset that was asked for; its arguments of the environment join `args.env_arg`.
+
+    Raises:
+        InvalidInputError: There is no such preset, or another option says otherwise.
+    """
+    if args.preset is None:
+        return None
+    found = preset(args.env, args.preset)
+    for name in ("prompt", "prompt_prefix", "prompt_suffix"):
+        if getattr(args, name, None) is not None:
+            raise InvalidInputError(f"--preset brings its own prompt: leave out --{name.replace('_', '-')}")
+    given = args.env_arg or {}
+    for name, value in found.env_kwargs.items():
+        if given.get(name, value) != value:
+            raise InvalidInputError(
+                f"--preset {args.preset} sets {name}={value}, --env-arg says {given[name]!r}: leave out one of them"
+            )
+    args.env_arg = {**given, **found.env_kwargs}
+    return found
+
+
+def with_history(args: Arguments, prompt: PromptFormat) -> PromptFormat:
+    """The prompt format with the history that was asked for."""
+    return prompt if args.history is None else WithHistory(prompt, _history(args.history))
+
+
+def _history(text: str) -> History:
+    kind, colon, number = text.partition(":")
+    count = int(number) if number.isascii() and number.isdecimal() and len(number) < 10 else None
+    if text == "full":
+        return FullHistory()
+    if kind == "last" and count is not None:
+        return LastTurns(count)
+    if kind == "fit" and (not colon or count):
+        return FitContext(count)
+    raise InvalidInputError(f"--history is full, last:N, fit or fit:TOKENS, got {text!r:.80}")
