@@ -235,3 +235,24 @@ def test_the_classic_puzzles() -> None:
     for task in env.tasks:
         env.reset(options={"task": task.id})
         assert sum(env.step(line)[1] for line in solution_lines(task)) == 1.0
+
+
+@pytest.mark.parametrize("mode", ["answer", "lines"])
+def test_the_expert_action_solves_the_puzzle(mode: Any) -> None:
+    env = Game24Env(mode=mode)
+    for seed in range(10):
+        env.reset(seed=seed)
+        over, reward = False, 0.0
+        while not over:
+            _, reward, over, _, _ = env.step(env.expert_action())
+        assert reward == 1.0
+
+
+def test_the_expert_goes_on_from_what_was_played_and_from_a_dead_end() -> None:
+    env = Game24Env(mode="lines", end_at_dead_end=False)
+    env.reset(options={"task": "game24/3,3,8,8"})
+    env.step("8 / 3 = 8/3")
+    assert [env.step(env.expert_action())[1] for _ in range(2)] == [0.0, 1.0]
+    env.reset(options={"task": "game24/3,3,8,8"})
+    env.step("8 * 8 = 64")
+    assert env.step(env.expert_action())[4]["verdict"].findings[0].kind == "line-dead-end"

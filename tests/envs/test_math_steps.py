@@ -7,7 +7,7 @@ from typing import Any
 
 import gymnasium
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepgym.envs import MathStepsEnv, check_text_env, expression_from_id, expression_steps, expression_task
@@ -37,6 +37,7 @@ def test_the_canonical_steps() -> None:
     assert expression_steps(task) == ["4 + 15 = 19", "3 * 19 = 57", "57 - 8 = 49", "The answer is 49."]
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.integers(0, 2**32), st.integers(2, 8), st.integers(5, 200), st.sampled_from(["+", "+-", "*+", "+-*/"]))
 def test_every_expression_is_rebuilt_from_its_id_and_solved_by_its_steps(
     seed: int, operands: int, largest: int, operations: str
@@ -284,3 +285,30 @@ def test_the_reference_solutions_of_gsm8k_are_played_to_their_end() -> None:
         refuted += sum(env.step(step)[4]["verdict"].status == "wrong" for step in steps[:18])
         assert env.step(last)[4]["verdict"].status == "correct"
     assert refuted <= 1
+
+
+def test_the_expert_action_is_the_next_step_of_the_solution(tmp_path: Path) -> None:
+    env = MathStepsEnv()
+    env.reset(options={"task": "compute/3*(4+15)-8"})
+    said = [env.expert_action()]
+    while not env.step(said[-1])[2]:
+        said.append(env.expert_action())
+    assert said == ["4 + 15 = 19", "3 * 19 = 57", "57 - 8 = 49", "The answer is 49."]
+    assert env.verdict.status == "correct"
+
+    place = tmp_path / "gsm8k.jsonl"
+    rows = [{"question": "3 times 4?", "answer": "It is 3*4 = <<3*4=12>>12.\n#### 12"}]
+    place.write_text("\n".join(map(json.dumps, rows)) + "\n", encoding="utf-8")
+    env = MathStepsEnv(source="gsm8k", path=place)
+    env.reset(seed=0)
+    assert not env.step(env.expert_action())[2]
+    assert env.step(env.expert_action())[1:3] == (1.0, True)
+
+
+def test_a_task_without_a_solution_has_no_expert(tmp_path: Path) -> None:
+    place = tmp_path / "tasks.jsonl"
+    place.write_text('{"id": "a", "prompt": "3 times 4?", "reference": "12"}\n', encoding="utf-8")
+    env = MathStepsEnv(source="tasks", path=place)
+    env.reset(seed=0)
+    with pytest.raises(InvalidInputError, match="no solution"):
+        env.expert_action()

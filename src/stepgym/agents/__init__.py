@@ -30,6 +30,7 @@ from stepgym.agents.minari_bridge import from_minari, to_minari
 from stepgym.agents.policy import Completion, Message, Policy, Request, Sampling, ValueFunction, generate_batch
 from stepgym.agents.presets import AgentPreset, preset, preset_names
 from stepgym.agents.prompts import ChatPrompt, PlainPrompt, PromptFormat
+from stepgym.agents.puzzle_expert import PuzzleExpertPolicy
 from stepgym.agents.reverify import AgreementReport, Disagreement, reverify
 from stepgym.agents.rollout import CollectionInterrupted, collect, collect_async
 from stepgym.agents.scripted import HumanPolicy, RandomPolicy, ScriptedPolicy
@@ -67,6 +68,7 @@ __all__ = [
     "Problem",
     "Prompt",
     "PromptFormat",
+    "PuzzleExpertPolicy",
     "RandomPolicy",
     "ReplayReport",
     "Request",

@@ -169,6 +169,11 @@ registry.add(
     "stepgym.agents.alfworld_expert:load_alfworld_expert",
     summary="a scripted player of ALFWorld; alfworld-expert:noise=0.7,strategy=wrong-object plays worse",
 )
+registry.add(
+    "puzzle-expert",
+    "stepgym.agents.puzzle_expert:load_puzzle_expert",
+    summary="solves Game24, Countdown and MathSteps expressions; puzzle-expert:noise=0.3 makes slips",
+)
 
 
 def policy_name(policy: Policy) -> str:

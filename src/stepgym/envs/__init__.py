@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from stepgym.envs.countdown import CountdownEnv as CountdownEnv
     from stepgym.envs.countdown import countdown_from_id as countdown_from_id
     from stepgym.envs.countdown import countdown_task as countdown_task
+    from stepgym.envs.expressions import expression_from_id as expression_from_id
+    from stepgym.envs.expressions import expression_steps as expression_steps
+    from stepgym.envs.expressions import expression_task as expression_task
     from stepgym.envs.game24 import Game24Env as Game24Env
-    from stepgym.envs.game24 import NumberGameEnv as NumberGameEnv
     from stepgym.envs.game24 import game24_task as game24_task
-    from stepgym.envs.game24 import solution_expression as solution_expression
-    from stepgym.envs.game24 import solution_lines as solution_lines
     from stepgym.envs.math import GSM8KEnv as GSM8KEnv
     from stepgym.envs.math import MATHEnv as MATHEnv
     from stepgym.envs.math_steps import MathStepsEnv as MathStepsEnv
-    from stepgym.envs.math_steps import expression_from_id as expression_from_id
-    from stepgym.envs.math_steps import expression_steps as expression_steps
-    from stepgym.envs.math_steps import expression_task as expression_task
+    from stepgym.envs.number_game import NumberGameEnv as NumberGameEnv
+    from stepgym.envs.number_solutions import solution_expression as solution_expression
+    from stepgym.envs.number_solutions import solution_lines as solution_lines
     from stepgym.envs.question import UNANSWERED as UNANSWERED
     from stepgym.envs.question import QuestionEnv as QuestionEnv
     from stepgym.envs.question import TaskEnv as TaskEnv
@@ -67,14 +67,14 @@ _LAZY = {
     "countdown_from_id": "stepgym.envs.countdown",
     "countdown_task": "stepgym.envs.countdown",
     "Game24Env": "stepgym.envs.game24",
-    "NumberGameEnv": "stepgym.envs.game24",
+    "NumberGameEnv": "stepgym.envs.number_game",
     "game24_task": "stepgym.envs.game24",
-    "solution_expression": "stepgym.envs.game24",
-    "solution_lines": "stepgym.envs.game24",
+    "solution_expression": "stepgym.envs.number_solutions",
+    "solution_lines": "stepgym.envs.number_solutions",
     "MathStepsEnv": "stepgym.envs.math_steps",
-    "expression_from_id": "stepgym.envs.math_steps",
-    "expression_steps": "stepgym.envs.math_steps",
-    "expression_task": "stepgym.envs.math_steps",
+    "expression_from_id": "stepgym.envs.expressions",
+    "expression_steps": "stepgym.envs.expressions",
+    "expression_task": "stepgym.envs.expressions",
     "GSM8KEnv": "stepgym.envs.math",
     "MATHEnv": "stepgym.envs.math",
     "chain_task": "stepgym.envs.arithmetic",

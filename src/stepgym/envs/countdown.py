@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stepgym.envs.game24 import Mode, NumberGameEnv
+from stepgym.envs.number_game import Mode, NumberGameEnv
 from stepgym.envs.question import Feedback
 from stepgym.envs.tasks import Task
 from stepgym.errors import InvalidInputError, UnknownNameError

@@ -1,46 +1,39 @@
 """`MathStepsEnv`: a solution written one reasoning step per action, each step checked as it comes.
 
-Without data the tasks are expressions such as `Compute 3 * (4 + 15) - 8.`, procedural and endless. Their ids
-("compute/3*(4+15)-8") hold the whole task, and `expression_steps` writes the canonical actions:
-
-    4 + 15 = 19
-    3 * 19 = 57
-    57 - 8 = 49
-    The answer is 49.
+Without data the tasks are expressions such as `Compute 3 * (4 + 15) - 8.`, see `stepgym.envs.expressions`.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from fractions import Fraction
 from os import PathLike
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
+from stepgym.envs.expressions import OPERATIONS as OPERATIONS
+from stepgym.envs.expressions import check_expression_settings
+from stepgym.envs.expressions import expression_from_id as expression_from_id
+from stepgym.envs.expressions import expression_steps as expression_steps
+from stepgym.envs.expressions import expression_task as expression_task
 from stepgym.envs.question import TaskEnv
 from stepgym.envs.sources import OnError, load_tasks
+from stepgym.envs.step_messages import StepFeedback, step_message
 from stepgym.envs.tasks import Task, TaskList
 from stepgym.envs.text import StepResult
-from stepgym.errors import InvalidInputError, UnknownNameError
-from stepgym.verifiers.steps.expression import Node, evaluate
-from stepgym.verifiers.steps.reader import parse_expression
-from stepgym.verifiers.steps.tokens import tokenize
+from stepgym.errors import InvalidInputError
 from stepgym.verifiers.steps.verifier import MathStepsVerifier, check_steps
-from stepgym.verifiers.verdict import Finding, Verdict, printable
+from stepgym.verifiers.verdict import Verdict
 from stepgym.verifiers.verifier import Verifier
 
 Source = Literal["expressions", "gsm8k", "math", "tasks"]
-StepFeedback = Literal["hidden", "message", "certificate"]
 
 INSTRUCTIONS = (
     "Solve the problem one step per turn. A step is a sentence or a calculation such as '48 / 2 = 24'. End with a turn "
     "that says 'The answer is ' and the final answer."
 )
-OPERATIONS = "+-*/"
 STEP_REWARDS = ("proved", "unknown", "refuted")
 FINAL_REWARDS = ("correct", "wrong", "undecided")
 
@@ -51,17 +44,6 @@ _FINAL = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _MAX_CHARACTERS = 50_000
-_MAX_SHOWN = 20
-_MAX_LINE = 1_000
-_MAX_OPERANDS = 12
-_MAX_VALUE = 10**9
-_MAX_ID = 200
-_DRAWS = 1_000
-
-_Part: TypeAlias = tuple[int, str, int]
-"""Value, text and how tightly the text binds: 1 for a sum, 2 for a product, 3 for a number."""
-
-_ID = re.compile(r"compute/(?P<expression>[0-9+*/()-]{3,})")
 
 
 class MathStepsEnv(TaskEnv):
@@ -131,7 +113,7 @@ class MathStepsEnv(TaskEnv):
             raise InvalidInputError(f"feedback must be one of {get_args(StepFeedback)}, got {feedback!r}")
         if type(max_steps) is not int or max_steps < 1:
             raise InvalidInputError(f"max_steps must be an integer of at least 1, got {max_steps!r}")
-        _check(operands, largest, operations)
+        check_expression_settings(operands, largest, operations)
         super().__init__(
             verifier,
             verifier_kwargs=verifier_kwargs,
@@ -190,7 +172,18 @@ class MathStepsEnv(TaskEnv):
             reward += self.final_reward[verdict.status]
         self.verdict = verdict
         info = {"task": task.id, "verdict": verdict}
-        return "" if over else self._said(action, step), float(reward), terminated, truncated, info
+        observation = "" if over else step_message(action, step, self.step_feedback, self.max_steps - self._turn)
+        return observation, float(reward), terminated, truncated, info
+
+    def expert_action(self) -> str:
+        """The next step of the task's own solution; raises `InvalidInputError` where a task brings none."""
+        if self.tasks is None:
+            steps = expression_steps(self.task)
+        else:
+            steps = [line for line in str(self.task.meta.get("solution") or "").split("\n") if line.strip()]
+        if not steps:
+            raise InvalidInputError(f"the task {self.task.id!r:.80} brings no solution to show")
+        return steps[min(self._turn, len(steps) - 1)]
 
     def get_state(self) -> dict[str, Any]:
         """The state of the episode, see `Forkable`."""
@@ -228,136 +221,6 @@ class MathStepsEnv(TaskEnv):
         if self.sound and self._refuted:
             return Verdict("wrong", 0.0, findings, f"a step is wrong: {self._refuted}", answer.verifier)
         return replace(answer, findings=findings)
-
-    def _said(self, action: str, step: Verdict) -> str:
-        turns = f"Steps left: {self.max_steps - self._turn}"
-        if self.step_feedback == "hidden":
-            return turns
-        if self.step_feedback == "message":
-            found = [f for f in step.findings if f.severity in ("refuted", "fatal", "warning")]
-            texts = [_cut(f"{f.severity}: {f.message}") for f in found] or [_cut(str(step))]
-        else:
-            found = list(step.findings)
-            texts = [_certificate(action, finding) for finding in found] or [_cut(str(step))]
-        more = [f"and {len(texts) - _MAX_SHOWN} more"] if len(texts) > _MAX_SHOWN else []
-        return "\n".join([*texts[:_MAX_SHOWN], *more, turns])
-
-
-def expression_task(
-    seed: int | np.random.Generator, *, operands: int = 4, largest: int = 20, operations: str = OPERATIONS
-) -> Task:
-    """A random expression whose value, like all its parts, is a whole number from 0 to 10^9.
-
-    With an integer `seed` it is the task of `reset(seed=seed)`; a generator is advanced.
-    """
-    _check(operands, largest, operations)
-    rng = seed if isinstance(seed, np.random.Generator) else np.random.Generator(np.random.PCG64(seed))
-    for _ in range(_DRAWS):
-        numbers = rng.integers(1, largest + 1, size=operands).tolist()
-        choices: list[int] = rng.integers(1 << 31, size=2 * operands).tolist()
-        parts: list[_Part] = [(number, str(number), 3) for number in numbers]
-        while len(parts) > 1:
-            at = choices.pop() % (len(parts) - 1)
-            joined = _joined(parts[at], parts[at + 1], operations)
-            if not joined:
-                break
-            parts[at : at + 2] = [joined[choices.pop() % len(joined)]]
-        else:
-            return _task(parts[0][1], parts[0][0])
-    raise InvalidInputError(
-        f"no expression with operands={operands}, largest={largest}, operations={operations!r} in {_DRAWS} draws; "
-        "allow more operations"
-    )
-
-
-def expression_from_id(task_id: str) -> Task:
-    """The task that an id spells out; raises `UnknownNameError` for any other text."""
-    match = _ID.fullmatch(task_id) if len(task_id) <= _MAX_ID else None
-    node = None if match is None else _read(match["expression"])
-    value = None if node is None else evaluate(node)
-    whole = value is not None and value.denominator == 1
-    if match is None or node is None or value is None or not whole or _written(node)[0] != match["expression"]:
-        raise UnknownNameError(
-            f"No expression is called {task_id!r:.80}. Ids look like 'compute/3*(4+15)-8': whole numbers without "
-            "leading zeros, + - * / and no more parentheses than needed, with a whole value."
-        )
-    return _task(match["expression"], int(value))
-
-
-def expression_steps(task: Task) -> list[str]:
-    """The canonical actions that solve a task of `expression_task`: one operation each, then the answer."""
-    node = _read(task.id.removeprefix("compute/"))
-    if node is None:
-        raise InvalidInputError(f"expected a task of expression_task, got {task.id!r:.80}")
-    return [*_operations(node), f"The answer is {task.reference}."]
-
-
-def _joined(left: _Part, right: _Part, operations: str) -> list[_Part]:
-    """What one operation makes of two parts, where the result is whole, not negative and not too large."""
-    a, b = left[0], right[0]
-    results = {
-        "+": a + b,
-        "-": a - b,
-        "*": a * b,
-        "/": a // b if b and a % b == 0 else -1,
-    }
-    fit = [
-        (results[sign], *_write(left[1:], sign, right[1:])) for sign in operations if 0 <= results[sign] <= _MAX_VALUE
-    ]
-    return fit or ([] if a >= b else _joined(right, left, operations))
-
-
-def _write(left: tuple[str, int], sign: str, right: tuple[str, int]) -> tuple[str, int]:
-    """The text of an operation, with the parentheses it needs, and how tightly it binds."""
-    strength = 1 if sign in "+-" else 2
-    first = left[0] if left[1] >= strength else f"({left[0]})"
-    # a - (b - c), and a + (b + c) too, so that each text has one tree.
-    second = right[0] if right[1] > strength else f"({right[0]})"
-    return f"{first}{sign}{second}", strength
-
-
-def _written(node: Node) -> tuple[str, int]:
-    if node.token is not None:
-        return str(node.token.value), 3
-    if node.left is None or node.right is None or node.operator not in OPERATIONS:
-        return "", 0
-    return _write(_written(node.left), node.operator, _written(node.right))
-
-
-def _read(text: str) -> Node | None:
-    tokens = tokenize(text)
-    expression = parse_expression(tokens, 0, formal=True) if tokens else None
-    whole = expression is not None and expression.stop == len(tokens) and expression.node.token is None
-    return expression.node if expression is not None and whole else None
-
-
-def _operations(node: Node) -> Iterator[str]:
-    """The operations, inner ones first."""
-    if node.left is None or node.right is None:
-        return
-    yield from _operations(node.left)
-    yield from _operations(node.right)
-    left, right, result = (_shown(evaluate(part)) for part in (node.left, node.right, node))
-    yield f"{left} {node.operator} {right} = {result}"
-
-
-def _shown(value: Fraction | None) -> str:
-    text = str(value)
-    return f"({text})" if "/" in text or text.startswith("-") else text
-
-
-def _task(expression: str, value: int) -> Task:
-    spaced = re.sub(r"([+*/-])", r" \1 ", expression)
-    return Task(f"compute/{expression}", f"Compute {spaced}.", str(value))
-
-
-def _certificate(action: str, finding: Finding) -> str:
-    quoted = _cut(action[finding.start : finding.end])
-    return _cut(f"{finding.severity}: {quoted!r}: {finding.message} {json.dumps(dict(finding.evidence))}")
-
-
-def _cut(text: str) -> str:
-    return printable(text if len(text) <= _MAX_LINE else f"{text[:_MAX_LINE]}...").replace("\n", " ")
 
 
 def _load(
@@ -403,12 +266,3 @@ def _rewards(
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
-
-
-def _check(operands: int, largest: int, operations: str) -> None:
-    if type(operands) is not int or not 2 <= operands <= _MAX_OPERANDS:
-        raise InvalidInputError(f"operands must be an integer from 2 to {_MAX_OPERANDS}, got {operands!r}")
-    if type(largest) is not int or not 2 <= largest <= 1_000:
-        raise InvalidInputError(f"largest must be an integer from 2 to 1000, got {largest!r}")
-    if not operations or set(operations) - set(OPERATIONS) or len(set(operations)) < len(operations):
-        raise InvalidInputError(f"operations must be different ones of {OPERATIONS!r}, got {operations!r}")

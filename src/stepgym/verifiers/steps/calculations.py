@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 
-from stepgym.verifiers.steps.comparison import Comparison, Wording, compare
+from stepgym.verifiers.steps.comparison import Comparison, compare
 from stepgym.verifiers.steps.expression import evaluate, render
 from stepgym.verifiers.steps.links import Link, find_links, parse_chain
+from stepgym.verifiers.steps.notation import Notation, read_notation
 from stepgym.verifiers.steps.reader import Expression
+from stepgym.verifiers.steps.readings import Wording
 from stepgym.verifiers.steps.tokens import tokenize
 from stepgym.verifiers.verdict import Finding, Severity
 
@@ -20,6 +22,12 @@ ANNOTATION = re.compile(r"<<([^<>\n]{1,300})>>")
 _SIGN = re.compile(r"=|≈|\\approx|\bequals\b")
 # The words right behind a result: its unit.
 _BEHIND = re.compile(r"[^=.,;:<>()\n]{0,25}")
+# A sign of operation at the end of a line, and at the beginning of the next one.
+_CUT = re.compile(r"(?:[+/×÷−]|(?<![-*])[-*]|\\(?:cdot|times|div))[ \t]*\r?\n$")
+_GOES_ON = re.compile(r"[ \t]*(?:[+/×÷−]|-(?!-)|\*(?!\*)|\\(?:cdot|times|div)(?![a-z]))")
+# The first dollar sign of a line ends a formula: no amount of money.
+_CLOSES = re.compile(r"[^$\n]*[^$\s]\$(?![0-9])")
+_TAIL = 40
 MAX_CALCULATIONS = 1000
 
 
@@ -38,9 +46,10 @@ class Calculation:
     finding: Finding
 
 
-def find_calculations(text: str) -> list[Calculation]:
+def find_calculations(text: str, question: str = "") -> list[Calculation]:
     """All calculations (the first thousand in annotations and in running text each), in order of their start."""
-    found = [*islice(_annotated(text), MAX_CALCULATIONS), *islice(_running(text), MAX_CALCULATIONS)]
+    running = _running(text, read_notation(question))
+    found = [*islice(_annotated(text), MAX_CALCULATIONS), *islice(running, MAX_CALCULATIONS)]
     return sorted(found, key=lambda c: (c.finding.start, c.finding.end))
 
 
@@ -76,22 +85,48 @@ def _annotated(text: str) -> Iterator[Calculation]:
             yield _judged(link, compare(link.left.node, link.right.node), "annotation")
 
 
-def _running(text: str) -> Iterator[Calculation]:
+def _running(text: str, notation: Notation) -> Iterator[Calculation]:
     prose = ANNOTATION.sub(lambda match: " " * len(match.group()), text)
-    start = 0
+    for start, end in _lines(prose):
+        goes_on = _goes_on(prose, start, end)
+        for link in find_links(prose, start, end):
+            if not link.is_claim or (goes_on and not prose[link.end : end].strip()):
+                continue
+            behind = _BEHIND.match(prose, link.end, end)
+            whole = prose[link.start : behind.end() if behind else link.end]
+            # A currency sign stands before the first number.
+            sign = prose[max(0, link.start - 2) : link.start]
+            wording = Wording(
+                left=sign + prose[link.start : link.left.end + 12],
+                whole=sign + whole,
+                behind=prose[link.end : link.end + 80],
+                scaled=link.is_scaled,
+                notation=notation,
+            )
+            comparison = compare(link.left.node, link.right.node, relation=link.relation, wording=wording)
+            yield _judged(link, comparison, "text")
+
+
+def _lines(prose: str) -> Iterator[tuple[int, int]]:
+    """Where the lines that hold a link begin and end; the operator that a line before ended with is part of them."""
+    start, begin = 0, 0
     for line in prose.splitlines(keepends=True):
         end = start + len(line)
         if _SIGN.search(line):
-            for link in find_links(prose, start, end):
-                if link.is_claim:
-                    behind = _BEHIND.match(prose, link.end, end)
-                    whole = prose[link.start : behind.end() if behind else link.end]
-                    # A currency sign stands before the first number.
-                    sign = prose[max(start, link.start - 2) : link.start]
-                    wording = Wording(sign + prose[link.start : link.left.end + 12], sign + whole, link.is_scaled)
-                    comparison = compare(link.left.node, link.right.node, relation=link.relation, wording=wording)
-                    yield _judged(link, comparison, "text")
+            yield begin, end
+        cut = _CUT.search(line[-_TAIL:])
+        begin = end if cut is None else end - min(len(line), _TAIL) + cut.start()
         start = end
+
+
+def _goes_on(prose: str, start: int, end: int) -> bool:
+    """Whether the formula at the end of the line goes on behind it: a sign of operation there is no bullet."""
+    if _GOES_ON.match(prose, end) is None:
+        return False
+    line = prose[start:end]
+    if line.count("\\[") > line.count("\\]") or line.count("\\(") > line.count("\\)"):
+        return True
+    return line.count("$") % 2 == 1 and _CLOSES.match(prose, end) is not None
 
 
 def _judged(link: Link, comparison: Comparison | None, place: str) -> Calculation:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Literal, TypeAlias
 
 from stepgym.verifiers.steps.expression import Node, Percent, evaluate
-from stepgym.verifiers.steps.units import is_conversion, is_scale, mixes_units
+from stepgym.verifiers.steps.readings import Mismatch, Wording, innocent_reading
 
 Outcome: TypeAlias = Literal["exact", "rounded", "unclear", "wrong"]
 
@@ -39,21 +39,6 @@ class Comparison:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """What stands around a calculation in running text, and may explain a mismatch.
-
-    Attributes:
-        left: The characters of the left side.
-        whole: Both sides, and the words behind them.
-        scaled: Whether a word that changes a value ("dozen", "half") stands beside one of the sides.
-    """
-
-    left: str
-    whole: str
-    scaled: bool
-
-
 def compare(left: Node, right: Node, *, relation: str = "=", wording: Wording | None = None) -> Comparison | None:
     """How the two sides compare, None when one of them has no value.
 
@@ -72,7 +57,10 @@ def compare(left: Node, right: Node, *, relation: str = "=", wording: Wording | 
         if comparison.outcome != "wrong":
             return comparison
     wrong = decided[0]
-    why = "" if wording is None else _innocent_reading(left, right, wrong, wording)
+    if wording is None:
+        return wrong
+    mismatch = Mismatch(left, right, relation, (wrong.left, wrong.right), wrong.percent)
+    why = innocent_reading(mismatch, wording)
     return Comparison("unclear", wrong.left, wrong.right, wrong.tolerance, wrong.percent, why) if why else wrong
 
 
@@ -117,46 +105,3 @@ def _last_digit(node: Node, percent: Percent) -> Fraction:
         return Fraction(0)
     unit = Fraction(1, 10**node.token.decimals)
     return unit / 100 if node.token.percent and percent != "plain" else unit
-
-
-def _innocent_reading(left: Node, right: Node, wrong: Comparison, wording: Wording) -> str:
-    """What a writer of running text may have meant by a mismatch, empty when nothing suggests itself."""
-    if right.token is not None and wrong.right.denominator == 1 and abs(wrong.left - wrong.right) < 1:
-        return "rounded to a whole number"
-    if abs(wrong.left - wrong.right) <= abs(wrong.left) / 1000 and (_has_decimals(left) or _has_decimals(right)):
-        return "rounded on the way"
-    if any(value == wrong.left for value in _leading_values(right, wrong.percent)):
-        return "the calculation goes on from the result"
-    if _nested_division(left) or _nested_division(right):
-        return "a division of a division may be grouped otherwise"
-    added = any(operator in "+-" for operator in left.operators())
-    if added and mixes_units(wording.left):
-        return "the left side mixes units"
-    restated = left.token is not None and right.token is not None
-    if (restated or is_conversion(wrong.left, wrong.right)) and mixes_units(wording.whole):
-        return "the sides may be in different units"
-    if wording.scaled and is_scale(wrong.left, wrong.right):
-        return "a word beside a number changes its value"
-    if wrong.percent != "plain" and any(t.percent for t in left.numbers()) and added:
-        return "what the percentage refers to is open"
-    return ""
-
-
-def _leading_values(node: Node, percent: Percent) -> list[Fraction | None]:
-    """Values of the beginnings of an expression: 12 and 12 * 60 for `12 * 60 + 5`, itself left out."""
-    values = []
-    while node.left is not None:
-        node = node.left
-        values.append(evaluate(node, percent=percent))
-    return values
-
-
-def _has_decimals(node: Node) -> bool:
-    return any(token.decimals for token in node.numbers())
-
-
-def _nested_division(node: Node) -> bool:
-    parts = [part for part in (node.left, node.right) if part is not None]
-    if node.operator == "/" and any(part.operator == "/" for part in parts):
-        return True
-    return any(_nested_division(part) for part in parts)

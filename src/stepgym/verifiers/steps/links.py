@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stepgym.verifiers.steps.reader import Expression, may_be_unit, parse_expression
+from stepgym.verifiers.steps.reader import Expression, parse_expression
 from stepgym.verifiers.steps.tokens import Token, tokenize
+from stepgym.verifiers.steps.units import may_be_unit
 
 # Units may stand between an expression and its sign of equality.
 _MAX_WORDS = 4

@@ -19,7 +19,7 @@ _SCANNER = re.compile(
     (?P<marker>^[ \t]*(?:[-*+•][ \t]+|[0-9]{1,3}[.)][ \t]+))
   | (?P<blank>[ \t\u00a0]+|\\[ ,;!]|\\?[$€£]|~|\\(?:big|Big|bigg|Bigg)[lr]?(?![a-z])|\\q?quad(?![a-z]))
   | (?P<odd>[0-9]{1,3}(?:,?[ ][0-9]{3})+(?![0-9.,]*[0-9])
-           |[0-9]+(?::[0-9]+)+
+           |[0-9]+(?::[0-9]+)+|0[0-9]+(?![0-9.,])
            |[0-9]+(?:,[0-9]+)*,(?:[0-9]{1,2}|[0-9]{4,})(?![0-9]))
   | (?P<number>(?:[0-9]{1,3}(?:(?:,(?:\\!)?|\{,\}|\\,)[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?(?:\.\.\.|…)?|\.[0-9]+)
   | (?P<power>\^|(?<=[0-9)])\*\*(?=[0-9(-])|(?<=[0-9)]\ )\*\*(?=\ [0-9(-]))
@@ -132,7 +132,7 @@ def _token(kind: str, piece: str, start: int, end: int, previous: Token | None) 
         if product or indexed or (len(piece) == 1 and piece not in _LETTER_WORDS):
             return Token("variable", piece, start, end)
         return Token("word", piece, start, end)
-    # "odd" too: a time, a ratio, digits grouped by spaces, a list without spaces.
+    # "odd" too: a time (6:30, 0630), a ratio, digits grouped by spaces, a list without spaces.
     return Token("break", piece, start, end)
 
 

@@ -1,10 +1,23 @@
-"""Units of measure in words: enough to see when the two sides of a calculation may be in different ones."""
+"""Words beside numbers: which may be units, and when the two sides of a calculation may be in different ones."""
 
 from __future__ import annotations
 
 import re
 from fractions import Fraction
 
+from stepgym.verifiers.steps.tokens import Token
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Words behind a number that are no unit: with one of them between, two numbers do not belong together.
+_NOT_UNITS = _words(
+    "and or but so then since because if when while which that is are was were has have had than as to by with"
+)
+# Words that change the value of the number beside them.
+SCALES = _words("hundred thousand million billion dozen half twice double triple am pm")
 _WORDS = {
     "time": "second sec minute min hour hr day week month year decade century",
     "length": "inch inches foot feet yard mile millimeter mm centimeter cm meter metre km kilometer kilometre",
@@ -35,6 +48,11 @@ _PER = re.compile(r"(?:\bper|\ban?|\bevery|\beach|\bof the|\bin the|/)\s+[a-z]+"
 _FACTORS = frozenset(
     map(Fraction, (3, 4, 7, 12, 16, 24, 25, 28, 29, 30, 31, 36, 48, 52, 60, 100, 128, 144, 168, 365, 366))
 ) | frozenset(map(Fraction, (1000, 1440, 1760, 2000, 3600, 5280, 8760, 86400, 100_000, 1_000_000)))
+
+
+def may_be_unit(token: Token) -> bool:
+    """Whether a token may be a word of the unit behind a number."""
+    return token.kind == "word" and token.text.lower() not in _NOT_UNITS and token.text.lower() not in SCALES
 
 
 def mixes_units(text: str) -> bool:

@@ -78,7 +78,7 @@ class MathStepsVerifier:
 
 def check_steps(response: str, question: str = "") -> list[Finding]:
     """The findings on the calculations of `response`, in order; see `MathStepsVerifier`."""
-    calculations = find_calculations(response)
+    calculations = find_calculations(response, question)
     findings = [calculation.finding for calculation in calculations]
     findings.extend(copied_results(response))
     findings.extend(rewritten_equations(response))
