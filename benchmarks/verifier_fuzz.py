@@ -30,6 +30,9 @@ x^2+2x+1 | \frac{x+1}{x-1} | (a+b)^3 | \sin^2 x+\cos^2 x | \tan(2x) | f(x)=x^2-1
 \begin{pmatrix}1&2\\3&4\end{pmatrix} | \begin{bmatrix}x\\y\end{bmatrix} | \left[\begin{array}{cc}1&0\\0&1\end{array}\right]
 \text{(C)} | \text{Evelyn} | 3:30\text{ p.m.} | 12\text{ cm}^2 | 5 miles per hour | The answer is \boxed{42}. | #### 18 | A: 7
 So the result is **12**. | \boxed{\frac{1}{2}} or \boxed{0.5} | <think>1</think> The final answer is $x=3$. I hope it is correct.
+I don't know | cannot be determined | two hundred and five | three quarters | twenty-first | June 20th, 2020 | noon | 3:30 pm
+]1,2[ | 1011 base 2 | 0xFF | 1'000'000 | 0.(3) | 45^\circ 30' | |x-1|<2 | 3 hours 20 minutes | 5 red marbles | 12 ways | (C)\ 12
+x \equiv 3 \pmod 7 | 10 \pmod 7 | 3 to 4 | {x : x>2} | \pm 3 | +/-5 | Yes, it is | 25\% of students | f(t)=t+1 | \sqrt[n]{a}
 9 \pmod{11} | 2^{10} \bmod 7 | \gcd(12,18) | \sum_{k=1}^{n} k | \lim_{x\to 0}\frac{\sin x}{x} | \int_0^1 x\,dx
 """.replace("\n", " | ").split(" | ")
 PIECES = [

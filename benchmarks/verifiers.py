@@ -5,14 +5,17 @@
 
 Reads the shared cases from $STEPGYM_SHARED (default ../shared): labelled answers, hostile answers, MATH, GSM8K, model
 solutions. Sections: `answers` (labelled answers), `hostile`, `references` (worked reference solutions and re-spelled
-golds against the gold), `pairs` (different MATH references of one kind), `models` (GSM8K model solutions) and `worked`
-(generated worked solutions, both graders). The last line is one JSON object.
+golds against the gold), `pairs` (different MATH references of one kind; every pair that is called equal is printed),
+`models` (GSM8K model solutions) and `worked` (generated worked solutions, both graders). The last line is one JSON
+object.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import gzip
+import itertools
 import json
 import random
 import re
@@ -175,8 +178,8 @@ def respelled(answer: str, rng: random.Random) -> str:
     return answer
 
 
-def pairs(_: object, count: int = 100_000) -> Figures:
-    """Different MATH references of one kind: every pair called equal is shown, for people to judge."""
+def pairs(_: object, count: int = 100_000, *, every: bool = False) -> Figures:
+    """Different MATH references of one kind: every pair called equal is printed, for people to judge."""
     kinds: dict[str, list[str]] = defaultdict(list)
     seen = set()
     for name in ("math_train", "math_test"):
@@ -188,23 +191,37 @@ def pairs(_: object, count: int = 100_000) -> Figures:
                 seen.add(squeezed)
                 op = reading.readings[0].op
                 kinds["number" if op in ("num", "dec", "div", "neg") else op].append(answer)
-    rng = random.Random(0)
-    names = [k for k, v in kinds.items() if len(v) > 1]
-    weights = [min(len(kinds[k]), 600) for k in names]
     states: Counter[str] = Counter()
     hits = set()
-    for _ in range(count):
-        kind = rng.choices(names, weights)[0]
-        one, other = rng.sample(kinds[kind], 2)
+    for one, other in every_pair(kinds) if every else sampled_pairs(kinds, count):
         state = status(one, other)
         states[state] += 1
         if state == "correct":
-            hits.add(tuple(sorted((one, other))))
-    print(f"{count:,} pairs: {dict(states)}; called equal ({len(hits)} different pairs):")
+            hits.add((*sorted((one, other)),))
+        elif state == "undecided":
+            print(f"    undecided: {one!r} and {other!r}")
+    total = sum(states.values())
+    print(f"{total:,} pairs: {dict(states)}; called equal ({len(hits)} different pairs):")
     for one, other in sorted(hits):
         print(f"    {one!r:40} = {other!r}")
     print()
-    return {"pairs": count, "statuses": dict(states), "called_equal": len(hits)}
+    return {"pairs": total, "statuses": dict(states), "called_equal": len(hits)}
+
+
+def sampled_pairs(kinds: dict[str, list[str]], count: int) -> Iterator[tuple[str, str]]:
+    """Random pairs of one kind; small kinds are drawn more often than their number of pairs would give."""
+    rng = random.Random(0)
+    names = [k for k, v in kinds.items() if len(v) > 1]
+    weights = [min(len(kinds[k]), 600) for k in names]
+    for _ in range(count):
+        one, other = rng.sample(kinds[rng.choices(names, weights)[0]], 2)
+        yield one, other
+
+
+def every_pair(kinds: dict[str, list[str]]) -> Iterator[tuple[str, str]]:
+    """Every pair of one kind."""
+    for answers_of_kind in kinds.values():
+        yield from itertools.combinations(answers_of_kind, 2)
 
 
 # Whole responses ----------------------------------------------------------------------------------------------------
@@ -276,6 +293,9 @@ def main() -> None:
     parser.add_argument(
         "--math-verify", type=Path, metavar="VENV", help="run Math-Verify 0.9.0 too, from this environment"
     )
+    parser.add_argument(
+        "--every-pair", action="store_true", help="`pairs` compares all pairs of one kind, some 3 million, not a sample"
+    )
     parser.add_argument("--only", nargs="*", choices=SECTIONS, default=list(SECTIONS))
     options = parser.parse_args()
     graders = {"stepgym": (sys.executable, "verifier_adapter:grade", HERE)}
@@ -285,7 +305,8 @@ def main() -> None:
     result: Figures = {}
     for name in options.only:
         print(f"== {name} " + "=" * (80 - len(name)), flush=True)
-        result[name] = SECTIONS[name](graders)
+        run = functools.partial(pairs, every=options.every_pair) if name == "pairs" else SECTIONS[name]
+        result[name] = run(graders)
     print(json.dumps(result))
 
 

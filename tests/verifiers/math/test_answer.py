@@ -158,3 +158,56 @@ def test_importing_the_verifier_loads_neither_sympy_nor_mpmath() -> None:
         "assert V().verify('5', '5').status == 'correct'; assert not {'sympy', 'mpmath', 'torch'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        "I don't know",
+        "I don’t know.",
+        "I'm not sure",
+        "Sorry, I can't help with that.",
+        "\\boxed{\\text{I don't know}}",
+        "There is no answer.",
+        "The answer is unknown",
+        "N/A",
+        "idk",
+    ],
+)
+@pytest.mark.parametrize("reference", ["720", "6i", "x^2+1", "\\text{Evelyn}", "\\text{no solution}"])
+def test_a_refusal_in_words_is_named_as_one(response: str, reference: str) -> None:
+    verdict = VERIFIER.verify(response, reference)
+    assert verdict.status == "wrong"
+    assert verdict.reason.startswith("the response gives no answer: ")
+    assert all(check_finding(f, response, reference) for f in verdict.findings)
+
+
+@pytest.mark.parametrize(
+    ("response", "reference"),
+    [
+        ("It cannot be determined from the given information.", "\\text{cannot be determined}"),
+        ("There is not enough information.", "cannot be determined"),
+        ("I don't know", "I don't know"),
+        ("I don't think it is 5; the answer is 4.", "4"),
+        ("\\boxed{4}. Sorry for the long solution.", "4"),
+    ],
+)
+def test_words_that_only_look_like_a_refusal(response: str, reference: str) -> None:
+    assert VERIFIER.verify(response, reference).status == "correct"
+
+
+@pytest.mark.parametrize(
+    ("response", "reference", "reason"),
+    [
+        ("cannot be determined", "4", "the words 'cannot be determined' where a value was expected"),
+        ("5", "\\text{Evelyn}", "a value where words were expected"),
+        ("DNE", "4", "DNE instead of 4"),
+        ("40\\text{ min}", "x^2", "40\\text{ min} instead of x^2"),
+        ("x+1", "x+2", "differs at x = 2: 3 instead of 4"),
+        ("no solution", "4", "no solution where a value was expected"),
+        ("(0,1)", "[0,1]", "the brackets differ: (0,1) instead of [0,1]"),
+        ("3-2f(x)", "7", "3-2f(x) instead of 7"),
+    ],
+)
+def test_reasons_are_sentences_that_fit(response: str, reference: str, reason: str) -> None:
+    assert VERIFIER.verify(response, reference).reason == reason

@@ -71,6 +71,12 @@ HOSTILE = {
     "stuffing": ("1, 2, 3, 4, 5", "4"),
     "two points before a repetend": ("0.0.\\overline{3}", "2"),
     "slash before a base": ("0.\\overline{3_5}", "2"),
+    "binomial of one": ("\\boxed{binom{10\\infty}{3}", "2"),
+    "bases": ("base 2" * 1_500, "7"),
+    "outward brackets": ("]1,2[" * 1_500 + "[", "2"),
+    "number words": ("two hundred and " * 600, "2"),
+    "contractions": ("don't " * 1_500, "2"),
+    "times of day": ("3 p.m. " * 1_400, "2"),
     "echo": ("{gold}", "4"),
 }
 

@@ -152,3 +152,36 @@ def test_formula_like_text_equals_itself_or_is_refused(text: str) -> None:
         or "undefined" in str(verdict.findings)
         or "different answers" in verdict.reason
     )
+
+
+UNITS = (
+    ("cm", "centimeters", "centimetre"),
+    ("hours", "hrs", "hour"),
+    ("square units", "sq units", "units^2"),
+    ("dogs", "dog", "dogs in total"),
+    ("multiples", "multiple"),
+    ("values", "possible values"),
+    ("people", "persons"),
+    ("boxes", "box"),
+    ("degrees", "degree"),
+    ("percent", "percentage points"),
+    ("dollars", "dollar", "USD"),
+    ("units", "unit"),
+    ("cubic meters", "m^3"),
+    ("mph", "miles per hour"),
+)
+units = st.sampled_from(UNITS)
+
+
+@QUICK
+@given(integers, units, units, st.data())
+def test_a_unit_may_be_missing_or_spelled_otherwise_but_not_be_another(
+    n: int, one: tuple[str, ...], other: tuple[str, ...], data: st.DataObject
+) -> None:
+    response = f"{n} {data.draw(st.sampled_from(one))}"
+    reference = f"{n}\\text{{ {data.draw(st.sampled_from(other))}}}"
+    verdict = VERIFIER.verify(response, reference)
+    assert verdict.status == ("correct" if one == other else "wrong")
+    assert all(check_finding(f, response, reference) for f in verdict.findings)
+    assert status(response, str(n)) == status(str(n), reference) == "correct"
+    assert status(response, str(n + 1)) == "wrong"

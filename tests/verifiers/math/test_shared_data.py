@@ -51,7 +51,7 @@ def test_hostile_answers() -> None:
             text = "".join(piece * times for piece, times in row["build"])
         started = time.process_time()
         try:
-            status = VERIFIER.verify(text, row["gold"]).status
+            status: str = VERIFIER.verify(text, row["gold"]).status
         except InvalidInputError:
             status = "refused"
         assert time.process_time() - started < 1.0, row["id"]

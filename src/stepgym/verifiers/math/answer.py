@@ -9,13 +9,15 @@ from functools import lru_cache
 from typing import Any
 
 from stepgym.errors import InvalidInputError
+from stepgym.verifiers.math.candidates import Candidate, Extraction
 from stepgym.verifiers.math.compare import compare, letter
 from stepgym.verifiers.math.conventions import AnswerConventions
-from stepgym.verifiers.math.extract import Candidate, Extraction, extract, last_expressions
+from stepgym.verifiers.math.extract import extract, last_expressions
+from stepgym.verifiers.math.messages import verdict_on
+from stepgym.verifiers.math.outcome import Prover
 from stepgym.verifiers.math.read import Reading, read
 from stepgym.verifiers.math.symbolic import prove, shared_pool
 from stepgym.verifiers.math.tree import Node
-from stepgym.verifiers.math.values import Outcome, Prover
 from stepgym.verifiers.math.words import has_words, is_sentence
 from stepgym.verifiers.verdict import Finding, Verdict
 
@@ -118,7 +120,7 @@ class MathAnswerVerifier:
             if several is not None:
                 return several
         outcome = compare(found, expected, self.conventions, prover) if found.readings else None
-        return _verdict(candidate, found, expected, outcome)
+        return verdict_on(candidate, found, expected, outcome)
 
     def _chosen(self, response: str, extraction: Extraction, expected: Reading) -> tuple[Candidate, Reading] | None:
         """The first candidate that reads as the kind of answer that is expected, else the first that reads at all."""
@@ -131,7 +133,7 @@ class MathAnswerVerifier:
                     return candidate, reading  # A bare answer that cannot be read; no part of it is the answer.
                 first = first or (candidate, reading)
                 continue
-            chosen = reading.choice is not None and expected_letter
+            chosen = expected_letter and letter(reading) is not None
             if candidate.mark == "box" or chosen or reading.is_text == expected.is_text:
                 return candidate, reading
             if first is None or not first[1].readings:
@@ -161,7 +163,7 @@ class MathAnswerVerifier:
         if together is not None:
             outcome = compare(together, expected, self.conventions, prover)
             if outcome.equal:
-                return _verdict(
+                return verdict_on(
                     Candidate(min(b.start for b in boxes), boxes[-1].end, "box"), together, expected, outcome
                 )
         message = f"the response marks {len(distinct)} different answers as its own"
@@ -220,31 +222,3 @@ def _expected(reference: str, conventions: AnswerConventions) -> Reading:
     if fallback is not None:
         return fallback
     raise InvalidInputError(f"no answer can be read from the reference {reference[:80]!r}")
-
-
-def _verdict(candidate: Candidate, found: Reading, expected: Reading, outcome: Outcome | None) -> Verdict:
-    span = candidate.start, candidate.end
-    shown = {"expected": expected.text, "found": found.text}
-    if outcome is None:
-        if found.too_large:
-            return Verdict.undecided(f"the answer was not read: {found.problem}")
-        message = f"no mathematical answer can be read: {found.problem}"
-        return Verdict.wrong(Finding(*span, "unreadable", "refuted", message, shown))
-    evidence = {**shown, "method": outcome.method, **outcome.evidence}
-    if outcome.equal is None:
-        reason = str(outcome.evidence.get("problem", outcome.method))
-        return Verdict.undecided(f"not decided: {reason}", Finding(*span, "final-answer", "note", reason, evidence))
-    if outcome.equal:
-        message = f"equals the reference {expected.text}"
-        return Verdict.correct(Finding(*span, "final-answer", "proved", message, evidence))
-    return Verdict.wrong(Finding(*span, "final-answer", "refuted", _difference(found, expected, outcome), evidence))
-
-
-def _difference(found: Reading, expected: Reading, outcome: Outcome) -> str:
-    point = outcome.evidence.get("point")
-    if outcome.method == "point" and point:
-        where = ", ".join(f"{k} = {v}" for k, v in point.items())
-        return f"differs at {where}: {outcome.evidence['left']} instead of {outcome.evidence['right']}"
-    if outcome.method == "kind" and "left" in outcome.evidence:
-        return f"{outcome.evidence['left']} where {outcome.evidence['right']} was expected"
-    return f"{found.text[:80]} instead of {expected.text[:80]}"

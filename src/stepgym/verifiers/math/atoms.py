@@ -5,31 +5,21 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from stepgym.verifiers.math.build import closed, lifted, negated, read_number, times
-from stepgym.verifiers.math.cursor import Cursor
-from stepgym.verifiers.math.tokens import Token
-from stepgym.verifiers.math.tree import EMPTY, MAX_ITEMS, Node, OpaqueError, TooLargeError, UnreadableError, num
+from stepgym.verifiers.math.cursor import Token
+from stepgym.verifiers.math.environments import Environments
+from stepgym.verifiers.math.tree import EMPTY, Node, OpaqueError, UnreadableError, num, symbols
 
 _OPENING = frozenset({"(", "[", "{", "\\{", "langle", "lfloor", "lceil"})
 _CLOSING = frozenset({")", "]", "}", "\\}", "rangle", "rfloor", "rceil"})
-_MATRICES = frozenset({"pmatrix", "bmatrix", "matrix", "vmatrix", "Bmatrix", "Vmatrix", "smallmatrix", "array"})
 _CURRENCIES = frozenset({"euros", "pounds", "yen", "rupees", "dollars", "USD", "EUR", "GBP"})
 _FUNCTION_LETTERS = frozenset({"f", "g", "h", "F", "G", "H"})
 
 
-class Atoms(Cursor):
+class Atoms(Environments):
     """The rules for the smallest parts; those for what stands around them come with the parser."""
 
     bars = 0  # open absolute values
-    matrix_depth = 0
     in_set = False
-
-    @abstractmethod
-    def statement(self) -> Node:
-        """Items separated by commas."""
-
-    @abstractmethod
-    def relation(self) -> Node:
-        """One item."""
 
     @abstractmethod
     def sum(self) -> Node:
@@ -124,7 +114,7 @@ class Atoms(Cursor):
         self.enter()
         bars, self.bars = self.bars, 0
         outer, self.matrix_depth = self.matrix_depth, 0
-        inside, self.in_set = self.in_set, value == "\\{"
+        inside, self.in_set = self.in_set, value == "\\{" or (value == "{" and self.has_condition())
         if value in ("(", "[", "\\{", "langle", "{") and self.at(")", "]", "\\}", "rangle", "}"):
             node: Node | None = None
         else:
@@ -139,6 +129,17 @@ class Atoms(Cursor):
         self.bars, self.matrix_depth, self.in_set = bars, outer, inside
         self.depth -= 1
         return closed(value, closing.value, node, builder)
+
+    def has_condition(self) -> bool:
+        """Whether a colon and then a relation stand in the brace that was just opened: {x : x > 2}."""
+        colon = False
+        for token in self.tokens[self.position : self.position + 60]:
+            if token.kind in ("o", "end") and token.value in ("{", "}", ""):
+                return False
+            colon = colon or (token.kind == "o" and token.value == ":")
+            if colon and token.kind == "r":
+                return True
+        return False
 
     def function(self, name: str) -> Node:
         """A function with its power, base and argument."""
@@ -159,6 +160,8 @@ class Atoms(Cursor):
             argument = self.bare_argument()
         self.depth -= 1
         arguments = argument.args if argument.op in ("tuple", "list") else (argument,)
+        if name == "binomial" and len(arguments) != 2:
+            raise UnreadableError("a binomial coefficient has two arguments")
         if base is not None:
             arguments = (*arguments, base)
         if power is not None:
@@ -204,7 +207,11 @@ class Atoms(Cursor):
         else:
             inner = self.power_free()
         self.depth -= 1
-        return Node("fn", (inner,), "sqrt") if index == num(2) else Node("fn", (inner, index), "root")
+        if index == num(2):
+            return Node("fn", (inner,), "sqrt")
+        if symbols(index):
+            return Node("pow", (inner, Node("div", (num(1), index))))
+        return Node("fn", (inner, index), "root")
 
     def power_free(self) -> Node:
         """The unbracketed argument of a root."""
@@ -233,57 +240,3 @@ class Atoms(Cursor):
         if grouped:
             self.expect(")")
         return Node("mod", (node, modulus), "residue")
-
-    def environment(self, name: str) -> Node:
-        """A matrix, aligned rows or cases."""
-        if name in ("aligned", "align", "gathered", "split", "cases", "equation"):
-            if name != "cases":  # Alignment marks mean nothing; rows do.
-                rest = (t for t in self.tokens[self.position :] if t[:2] != ("o", "&"))
-                self.tokens = [*self.tokens[: self.position], *rest]
-            return self.rows(name, cases=name == "cases")
-        if name not in _MATRICES:
-            raise UnreadableError(f"the environment {name!r} is not read")
-        return self.rows(name, cases=False)
-
-    def rows(self, name: str, *, cases: bool) -> Node:
-        """The rows of an environment up to its end."""
-        self.enter()
-        outer, self.matrix_depth = self.matrix_depth, 1
-        rows: list[list[Node]] = [[]]
-        while True:
-            token = self.peek()
-            if token.kind == "E":
-                self.take()
-                break
-            if token.kind == "end":
-                raise UnreadableError("an environment is not closed")
-            if token.kind == "o" and token.value == "&":
-                self.take()
-                continue
-            if token.kind == "o" and token.value == "row":
-                self.take()
-                rows.append([])
-                continue
-            if cases and token.kind == "o" and token.value in (",", "."):
-                self.take()
-                continue
-            if token.kind == "s" and token.value == "\\hline":
-                self.take()
-                continue
-            rows[-1].append(self.statement() if cases else self.relation())
-            if len(rows[-1]) * len(rows) > MAX_ITEMS:
-                raise TooLargeError(f"a matrix has more than {MAX_ITEMS} entries")
-        self.matrix_depth = outer
-        self.depth -= 1
-        filled = [tuple(r) for r in rows if r]
-        if not filled:
-            raise UnreadableError("a matrix is empty")
-        if cases:
-            return Node("pieces", tuple(Node("tuple", r) for r in filled))
-        if name not in _MATRICES:
-            cells = [c for r in filled for c in r]
-            return cells[0] if len(cells) == 1 else Node("list", tuple(cells), ",")
-        if len({len(r) for r in filled}) != 1:
-            raise UnreadableError("the rows of a matrix differ in length")
-        matrix = Node("matrix", tuple(Node("tuple", r) for r in filled))
-        return Node("fn", (matrix,), "det") if name == "vmatrix" else matrix

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from fractions import Fraction
 
 from stepgym.verifiers.math.tree import EMPTY, MAX_DIGITS, Node, TooLargeError, UnreadableError, contains, num
+from stepgym.verifiers.math.units import measure
 
 
 def read_number(text: str) -> Node:
@@ -61,6 +64,18 @@ def with_unit_outside(node: Node) -> Node:
         if not any(contains(a, "quantity") for a in node.args[:-1]):
             return Node("quantity", (Node(node.op, (*node.args[:-1], last.args[0])),), last.value)
     return node
+
+
+def compound(parts: Sequence[Node]) -> Node | None:
+    """The sum of quantities from larger to smaller units of one measure, such as 3 hours 20 minutes; else None."""
+    measures = [measure(p.value) if p.op == "quantity" else None for p in parts]
+    known = [m for m in measures if m is not None]
+    if len(known) != len(parts) or any(m[0] != known[0][0] for m in known):
+        return None
+    if any(a[1] <= b[1] for a, b in itertools.pairwise(known)):
+        return None
+    terms = [Node("mul", (p.args[0], num(m[1] / known[-1][1]))) for p, m in zip(parts, known, strict=True)]
+    return Node("quantity", (Node("add", tuple(terms)),), parts[-1].value)
 
 
 def clock(node: Node, half: str) -> Node:

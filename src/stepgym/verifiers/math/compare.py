@@ -5,9 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from stepgym.verifiers.math.canonical import polynomial_form
-from stepgym.verifiers.math.containers import CONTAINERS, ContainerRules
+from stepgym.verifiers.math.containers import CONTAINERS
 from stepgym.verifiers.math.conventions import AnswerConventions
+from stepgym.verifiers.math.equation_rules import EquationRules
 from stepgym.verifiers.math.exact import InexactError, UndefinedError
 from stepgym.verifiers.math.kinds import (
     as_equation,
@@ -18,13 +18,13 @@ from stepgym.verifiers.math.kinds import (
     is_decimal,
     is_reduced,
     kind,
-    open_unit_fits,
-    sides_difference,
     spelled,
     with_common_argument,
+    with_functions_as_variables,
     with_imaginary_unit,
     with_natural_log,
 )
+from stepgym.verifiers.math.outcome import Outcome, Prover
 from stepgym.verifiers.math.precise import multiprecision, precise
 from stepgym.verifiers.math.read import Reading
 from stepgym.verifiers.math.tree import (
@@ -34,13 +34,11 @@ from stepgym.verifiers.math.tree import (
     UnreadableError,
     exact_number,
     is_expression,
-    num,
     symbols,
     walk,
 )
-from stepgym.verifiers.math.units import Measure, measure
-from stepgym.verifiers.math.values import Outcome, Prover, same_value
-from stepgym.verifiers.math.vocabulary import LONE_UNITS
+from stepgym.verifiers.math.unit_rules import UnitRules
+from stepgym.verifiers.math.values import same_value
 from stepgym.verifiers.math.words import plain
 
 _OPAQUE = {"problem": "a sum, product, limit or integral is not evaluated"}
@@ -78,7 +76,7 @@ def letter(reading: Reading) -> str | None:
     return None
 
 
-class _Comparison(ContainerRules):
+class _Comparison(EquationRules, UnitRules):
     def __init__(self, conventions: AnswerConventions, prover: Prover | None) -> None:
         self.conventions = conventions
         self.prover = prover
@@ -110,6 +108,8 @@ class _Comparison(ContainerRules):
             return self.inequalities(a, b)
         if x in CONTAINERS or y in CONTAINERS:
             return self.containers(a, b)
+        if x == "mod" or y == "mod":
+            return self.residues(a, b)
         if is_expression(a) and is_expression(b):
             return self.values(a, b)
         if a == b and x not in EXPRESSION_OPS:
@@ -117,6 +117,20 @@ class _Comparison(ContainerRules):
         if x != y:
             return different_kinds(a, b)
         return Outcome(None, "unsupported", {"problem": f"{kind(a)} cannot be compared"})
+
+    def residues(self, a: Node, b: Node) -> Outcome:
+        """Residues, the same when they are congruent to one modulus; beside a plain value, its value."""
+        if a.op == b.op == "mod" and "residue" in (a.value, b.value):
+            moduli = self.dispatch(a.args[1], b.args[1])
+            if not moduli.equal:
+                return moduli
+            values = [exact_number(n) for n in (a.args[0], b.args[0], a.args[1])]
+            if all(isinstance(v, int) for v in values) and values[2]:
+                same = (values[0] - values[1]) % values[2] == 0  # type: ignore[operator]
+                return Outcome(same, "residue", {"modulus": str(values[2])})
+            return self.dispatch(a.args[0], b.args[0])
+        plain_a, plain_b = (n.args[0] if n.op == "mod" and n.value == "residue" else n for n in (a, b))
+        return self.values(plain_a, plain_b) if "mod" in (plain_a.op, plain_b.op) else self.dispatch(plain_a, plain_b)
 
     # Scalars --------------------------------------------------------------------------------------------------------
 
@@ -130,6 +144,10 @@ class _Comparison(ContainerRules):
             if self.conventions.reduced and not (is_reduced(a) and is_reduced(b)):
                 return Outcome(False, "form", {"problem": "a fraction is not in lowest terms"})
             return outcome
+        if outcome.equal is None and outcome.method == "unsupported":
+            named = with_functions_as_variables(a, b)
+            if named is not None:
+                outcome = same_value(*named, prover=self.prover)
         if outcome.equal is False and ("dec" in (a.op, b.op) or is_decimal(a) or is_decimal(b)):
             rounded = self.rounded(a, b)
             if rounded is not None:
@@ -189,14 +207,14 @@ class _Comparison(ContainerRules):
 
     def assignments(self, a: Node, b: Node) -> Outcome:
         if a.op == "assign" and b.op == "assign":
+            if a.args[0] != b.args[0] and a.args[0].op == b.args[0].op == "fn" and a.args[0].value == b.args[0].value:
+                return self.dispatch(with_common_argument(a), with_common_argument(b))
             outcome = self.dispatch(a.args[1], b.args[1])
             if a.args[0] == b.args[0] or not outcome.equal:
                 if outcome.equal or not (is_expression(a.args[1]) and is_expression(b.args[1])):
                     return outcome
                 as_equations = self.equations(as_equation(a), as_equation(b)) if symbols(a.args[1]) else outcome
                 return as_equations if as_equations.equal else outcome
-            if a.args[0].op == "fn" and b.args[0].op == "fn" and a.args[0].value == b.args[0].value:
-                return self.dispatch(with_common_argument(a), with_common_argument(b))
             return Outcome(False, "name", {"left": spelled(a.args[0]), "right": spelled(b.args[0])})
         named, other = (a, b) if a.op == "assign" else (b, a)
         if other.op == "equation":
@@ -208,100 +226,6 @@ class _Comparison(ContainerRules):
         if other.op == "region" and named.args[0].op == "sym" and is_expression(named.args[1]):
             return self.dispatch(Node("set", (named.args[1],)), other)
         return self.dispatch(named.args[1], other) if named is a else self.dispatch(other, named.args[1])
-
-    def measured(self, a: Node, b: Node) -> Outcome:
-        unit_a, unit_b = (n.value if n.op == "quantity" else None for n in (a, b))
-        if a.op == "quantity" or b.op == "quantity":
-            if self.conventions.units == "required" and (unit_a is None) != (unit_b is None):
-                return Outcome(False, "unit", {"problem": "a unit is missing", "left": unit_a, "right": unit_b})
-            inner_a = a.args[0] if a.op == "quantity" else a
-            inner_b = b.args[0] if b.op == "quantity" else b
-            if unit_a is not None and unit_b is not None and self.conventions.units != "ignored":
-                known_a, known_b = measure(unit_a), measure(unit_b)
-                if known_a is not None and known_b is not None:
-                    if known_a[0] != known_b[0]:
-                        return Outcome(False, "unit", {"left": unit_a, "right": unit_b})
-                    if known_a[1] != known_b[1]:
-                        ratio = num(known_a[1] / known_b[1])
-                        inner_a = Node("mul", (inner_a, ratio))
-                elif not self.alike(unit_a, known_a, unit_b, known_b):
-                    return Outcome(False, "unit", {"left": unit_a, "right": unit_b})
-            for unit, other in ((unit_a, inner_b), (unit_b, inner_a)):
-                if unit in LONE_UNITS and unit in symbols(other):
-                    return Outcome(False, "kind", {"problem": f"{unit} is a variable on one side"})
-            return self.dispatch(inner_a, inner_b)
-        if a.op == b.op:
-            return self.dispatch(a.args[0], b.args[0])
-        last: Outcome | None = None
-        for left in self.plain_values(a):
-            for right in self.plain_values(b):
-                outcome = self.dispatch(left, right)
-                if outcome.equal:
-                    return outcome
-                last = last or outcome
-        assert last is not None
-        return last
-
-    def alike(self, unit_a: str, known_a: Measure | None, unit_b: str, known_b: Measure | None) -> bool:
-        """Whether two units of which at least one is not known may mean the same."""
-        if self.conventions.units == "required":
-            return plain(unit_a).rstrip("s") == plain(unit_b).rstrip("s")
-        if known_a is None and known_b is None:
-            return True  # "ways" and "arrangements"
-        return open_unit_fits(unit_a, known_b) if known_a is None else open_unit_fits(unit_b, known_a)
-
-    def plain_values(self, node: Node) -> list[Node]:
-        """What a percentage or an angle may stand for without its sign."""
-        if node.op == "percent":
-            value = Node("div", (node.args[0], num(100)))
-            return [node.args[0], value] if self.conventions.percent == "either" else [value]
-        if node.op == "degree":
-            radians = Node("div", (Node("mul", (node.args[0], Node("const", (), "pi"))), num(180)))
-            return [node.args[0], radians] if self.conventions.units != "required" else [radians]
-        return [node]
-
-    # Equations and inequalities -------------------------------------------------------------------------------------
-
-    def equations(self, a: Node, b: Node) -> Outcome:
-        """Two equations are the same when one is a nonzero multiple of the other."""
-        left, right = sides_difference(a), sides_difference(b)
-        if symbols(left) != symbols(right):
-            return Outcome(False, "variables", {"left": sorted(symbols(left)), "right": sorted(symbols(right))})
-        try:
-            (p, _), (q, _) = polynomial_form(left), polynomial_form(right)
-        except (InexactError, TooLargeError) as problem:
-            return Outcome(None, "unsupported", {"problem": str(problem)})
-        except UndefinedError:
-            return Outcome(False, "undefined")
-        if not p or not q:
-            return Outcome(False, "trivial", {"problem": "an equation holds for every value"})
-        from stepgym.verifiers.math import polynomial as poly
-
-        if set(p) != set(q):
-            return Outcome(False, "coefficients", {"left": poly.text(p)[:200], "right": poly.text(q)[:200]})
-        pivot = min(p, key=repr)
-        factor = q[pivot] / p[pivot]
-        same = all(q[m] == factor * c for m, c in p.items())
-        if same:
-            return Outcome(True, "proportional", {"factor": str(factor)})
-        return Outcome(False, "coefficients", {"left": poly.text(p)[:200], "right": poly.text(q)[:200]})
-
-    def inequalities(self, a: Node, b: Node) -> Outcome:
-        if a.op == "all" and b.op == "all" and len(a.args) == len(b.args):
-            return self.elementwise(a.args, b.args)
-        if a.op != "inequality" or b.op != "inequality":
-            return different_kinds(a, b)
-        if a.value != b.value:
-            return Outcome(False, "relation", {"left": a.value, "right": b.value})
-        if a.value in ("<", "<=") and all(is_expression(n) for n in (*a.args, *b.args)):
-            sides = self.elementwise(a.args, b.args)
-            if sides.equal:
-                return sides
-            outcome = self.equations(a, b)
-            if outcome.equal and Fraction(outcome.evidence["factor"]) < 0:
-                return Outcome(False, "direction", outcome.evidence)
-            return outcome
-        return self.elementwise(a.args, b.args)
 
 
 def _mp(value: Fraction) -> Any:

@@ -8,8 +8,8 @@ from collections import Counter
 from stepgym.verifiers.math import region as regions
 from stepgym.verifiers.math.conventions import AnswerConventions
 from stepgym.verifiers.math.kinds import different_kinds, ends, entries, is_clock
+from stepgym.verifiers.math.outcome import SAME, Outcome
 from stepgym.verifiers.math.tree import Node, exact_number, is_expression, symbols
-from stepgym.verifiers.math.values import SAME, Outcome
 
 CONTAINERS = frozenset({"list", "tuple", "bracket", "set", "interval", "ratio", "matrix", "region", "system"})
 

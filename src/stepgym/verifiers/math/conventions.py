@@ -19,7 +19,8 @@ class AnswerConventions:
 
     Attributes:
         percent: "either": `28%` equals both 28 and 0.28; "value": it equals 0.28 only.
-        units: "lenient": a missing unit is forgiven, two known units must measure the same quantity (converted);
+        units: "lenient": a missing unit is forgiven, two known units must measure the same quantity (converted), two
+            other words must name the same thing (`dogs` and `brown dogs`, not `cats`);
             "required": a unit on one side only is a difference; "ignored": units are not looked at.
         decimal_digits: A decimal stands for an exact value when it shows at least this many significant digits and
             is that value rounded or cut at its last digit (`0.333333` for 1/3); None: decimals are exact.

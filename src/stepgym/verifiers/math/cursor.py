@@ -1,9 +1,23 @@
-"""Walking over the tokens of an answer, with a cap on the depth of recursion."""
+"""The tokens of an answer, and walking over them with a cap on the depth of recursion."""
 
 from __future__ import annotations
 
-from stepgym.verifiers.math.tokens import Token
+from typing import NamedTuple
+
 from stepgym.verifiers.math.tree import MAX_DEPTH, TooLargeError, UnreadableError
+
+
+class Token(NamedTuple):
+    """One token.
+
+    Kinds: n number, s symbol, c constant, f function, w word, k keyword (and, or, if), o operator or bracket,
+    r relation, L command with arguments, e empty set, d dots, b begin of an environment, E its end, O opaque.
+    """
+
+    kind: str
+    value: str
+    spaced: bool = False
+
 
 _END = Token("end", "")
 _PADDING = (_END,) * 8

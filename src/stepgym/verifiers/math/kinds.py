@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from stepgym.verifiers.math.tree import EXPRESSION_OPS, Node, exact_number, symbols, walk
-from stepgym.verifiers.math.units import Measure
-from stepgym.verifiers.math.values import Outcome
-from stepgym.verifiers.math.vocabulary import UNITS
+from stepgym.verifiers.math.outcome import Outcome
+from stepgym.verifiers.math.tree import EMPTY, EXPRESSION_OPS, Node, exact_number, num, symbols, walk
 
 _UNIT = Node("const", (), "i")
+SIGNS = {"percent": "percent", "degree": "degrees"}
 _NAMES = {
     "list": "a list",
     "tuple": "a tuple",
@@ -24,20 +23,31 @@ _NAMES = {
     "text": "words",
     "system": "several assignments",
     "ratio": "a ratio",
+    "quantity": "a value with a unit",
+    "percent": "a percentage",
+    "degree": "an angle",
+    "clock": "a time of day",
+    "assign": "an assignment",
+    "all": "several conditions",
+    "builder": "a set",
+    "pieces": "a definition by cases",
+    "opaque": "an expression that is not evaluated",
 }
 
 
-def open_unit_fits(unit: str, known: Measure | None) -> bool:
-    """Whether a unit text that is not fully known may mean the `known` measure.
+def unit_of(node: Node) -> str | None:
+    """The unit of an answer in words, a percent or degree sign included; None when it has none."""
+    if node.op != "quantity":
+        return SIGNS.get(node.op)
+    sign = SIGNS.get(node.args[0].op)
+    return str(node.value) if sign is None else f"{sign} {node.value}"
 
-    It may when it names some unit of measurement among other words, or leaves the unit open: "units" beside a length,
-    "square units" beside an area, "cubic units" beside a volume.
-    """
-    words = unit.lower().split()
-    if any(w.rstrip("s") == "unit" for w in words):
-        power = 2 if {"square", "sq", "^2"} & set(words) else 3 if {"cubic", "cu", "^3"} & set(words) else 1
-        return known is not None and known[0] == (("length", power),)
-    return any(w in UNITS for w in words)
+
+def angle_value(node: Node) -> Node:
+    """The value in radians of an angle in degrees or in radians."""
+    if node.op == "quantity":
+        return node.args[0]
+    return Node("div", (Node("mul", (node.args[0], Node("const", (), "pi"))), num(180)))
 
 
 def compare_clocks(a: Node, b: Node) -> Outcome:
@@ -66,6 +76,8 @@ def _hours(hour: int, half: str) -> set[int]:
 
 def kind(node: Node) -> str:
     """The name of what an answer is, for messages."""
+    if node == EMPTY:
+        return "no solution"
     return _NAMES.get(node.op, "a value" if node.op in EXPRESSION_OPS else node.op)
 
 
@@ -183,3 +195,17 @@ def with_imaginary_unit(node: Node, other: Node) -> Node:
         return Node(inner.op, tuple(change(a) for a in inner.args), inner.value)
 
     return change(node)
+
+
+def with_functions_as_variables(a: Node, b: Node) -> tuple[Node, Node] | None:
+    """Both expressions with `f(x)` as a variable of its own; None when one function has different arguments in them."""
+    applied = {n for t in (a, b) for n in walk(t) if n.op == "fn" and str(n.value).startswith(":")}
+    if not applied or len({n.value for n in applied}) != len(applied):
+        return None
+
+    def change(node: Node) -> Node:
+        if node in applied:
+            return Node("sym", (), f"value of {str(node.value)[1:]}")
+        return Node(node.op, tuple(change(n) for n in node.args), node.value)
+
+    return change(a), change(b)

@@ -23,6 +23,7 @@ from stepgym.verifiers.math.tree import MAX_BITS, TooLargeError
 Exponent = int | Fraction
 Monomial = tuple[tuple[str, Exponent], ...]
 Polynomial = dict[Monomial, Fraction]
+Quotient = tuple[Polynomial, Polynomial]
 
 MAX_TERMS = 400
 MAX_WORK = 10_000

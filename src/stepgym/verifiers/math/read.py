@@ -10,8 +10,10 @@ from functools import lru_cache
 from stepgym.verifiers.math.build import read_number
 from stepgym.verifiers.math.parse import parse
 from stepgym.verifiers.math.shape import shaped
+from stepgym.verifiers.math.spellings import respelled
+from stepgym.verifiers.math.times import read_time
 from stepgym.verifiers.math.tree import MAX_CHARACTERS, Node, OpaqueError, TooLargeError, UnreadableError, num
-from stepgym.verifiers.math.words import choice, has_words, no_answer, text_answer
+from stepgym.verifiers.math.words import behind_letter, choice, has_words, is_contracted, no_answer, text_answer
 
 _SIMPLE = re.compile(r"-?\d{1,300}(?:\.\d{1,300})?")
 _THOUSANDS = re.compile(r"\d,\d{3}(?!\d)")
@@ -89,6 +91,8 @@ def _belongs(text: str, start: int, end: int) -> bool:
     """Whether the last mark is part of the answer: a factorial, or the dots of a repeating decimal."""
     if text[end - 1] == "!":
         return text[end - 2 : end - 1].isalnum() or text[end - 2 : end - 1] in ("!", ")")
+    if text[end - 1] in "'’":  # 30 minutes of arc
+        return text[end - 2 : end - 1].isdigit() and any(d in text[start:end] for d in ("circ", "°", "degree"))
     return text.endswith("...", start, end) and text[max(start, end - 4) : end - 3].isdigit()
 
 
@@ -104,6 +108,12 @@ def _based(digits: str, base: int) -> Node | None:
     whole, _, places = unsigned.partition(".")
     value = Fraction(int(whole + places or "0", base), base ** len(places))
     return Node("based", (), (digits, base, -value if digits.startswith("-") else value))
+
+
+def read_behind_letter(text: str) -> tuple[Node, ...]:
+    """What stands behind the letter of a choice: the 12 of "(C) 12"."""
+    behind = behind_letter(text)
+    return read(behind).readings if behind and len(behind) < len(text) else ()
 
 
 @lru_cache(maxsize=8192)
@@ -130,6 +140,10 @@ def read(text: str, *, decimal_comma: bool = False) -> Reading:
         text = _DOLLAR.sub(" ", text).strip()
     if no_answer(text) and not any(c in text for c in "()[]{}"):
         return Reading(shown, (), "there is no answer")
+    text = respelled(text)
+    time = read_time(text)
+    if time is not None:
+        return Reading(shown, (time,))
     readings: list[Node] = []
     problem, too_large = "", False
     based = _BASED.fullmatch(text)
@@ -137,6 +151,8 @@ def read(text: str, *, decimal_comma: bool = False) -> Reading:
         numeral = _based(based.group(1), int(based.group(2)))
         if numeral is not None:
             return Reading(shown, (numeral,))
+    if is_contracted(text):
+        return Reading(shown, (text_answer(text),), choice=choice(text))
     for commas in (True, False) if _THOUSANDS.search(text) else (True,):
         try:
             node = shaped(parse(text, commas=commas))
@@ -155,6 +171,8 @@ def read(text: str, *, decimal_comma: bool = False) -> Reading:
         value = Fraction(f"{m.group(1)}.{m.group(2)}")
         readings.append(Node("dec", (), (value, len(m.group(2)), len((m.group(1) + m.group(2)).lstrip("-0")))))
     letter = choice(text)
+    if letter is not None:
+        readings += read_behind_letter(text)
     if readings:
         return Reading(shown, tuple(readings), choice=letter)
     if not too_large and has_words(text):

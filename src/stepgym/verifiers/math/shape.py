@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from stepgym.verifiers.math import region as regions
-from stepgym.verifiers.math.canonical import polynomial_form
-from stepgym.verifiers.math.exact import InexactError, UndefinedError
+from stepgym.verifiers.math.build import compound
+from stepgym.verifiers.math.matrices import matrix_arithmetic
+from stepgym.verifiers.math.plus_minus import signs, spread
+from stepgym.verifiers.math.relations import contradicts, inequality, names_something
 from stepgym.verifiers.math.tree import (
     EXPRESSION_OPS,
     INFINITY,
     REALS,
-    ZERO,
     Node,
-    TooLargeError,
     UnreadableError,
     contains,
-    exact_number,
     is_expression,
-    num,
     symbols,
     walk,
 )
 
-_FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!="}
+_RELATIONS = frozenset({"<", ">", "<=", ">=", "=", "!="})
 _EQUALS = frozenset({"=", "==", "~"})
 
 
@@ -37,9 +33,9 @@ def shaped(node: Node) -> Node:
         return _shape(node)
     ops = {n.op for n in walk(node)}
     if "pm" in ops or "mp" in ops:
-        variants = _signs(node)
+        variants = signs(node)
         if len(variants) > 1:
-            node = _spread(node, variants)
+            node = spread(node, variants)
     return _shape(node) if ops - EXPRESSION_OPS else node
 
 
@@ -55,8 +51,6 @@ def _shape(node: Node) -> Node:
         return _builder(node)
     if op == "sym" and node.value == "\\mathbb{R}":
         return Node("region", (REALS,))
-    if op == "mod" and node.value == "residue":
-        return _shape(args[0])
     if op == "bracket":
         if len(args) == 1:
             return _shape(args[0])
@@ -70,7 +64,7 @@ def _shape(node: Node) -> Node:
     if op in ("tuple", "bracket", "interval", "ratio"):
         return Node(op, tuple(_value_of(_shape(a)) for a in args), node.value)
     if op in ("add", "mul", "neg", "div", "pow", "fn") and contains(node, "matrix"):
-        return _matrix_arithmetic(node)
+        return matrix_arithmetic(Node(op, tuple(_shape(a) for a in args), node.value))
     if op == "pieces":
         return Node("pieces", args)
     return node
@@ -80,47 +74,18 @@ def _value_of(node: Node) -> Node:
     return node.args[1] if node.op == "assign" else node
 
 
-# Plus-minus -------------------------------------------------------------------------------------------------------
-
-
-def _signs(node: Node) -> list[Node]:
-    r"""The answers an expression with plus-minus stands for; `\mp` follows the sign of `\pm`."""
-    correlated = contains(node, "mp")
-    count = 1 if correlated else min(3, sum(1 for n in walk(node) if n.op == "pm"))
-    if node.op == "list":
-        return [node]
-    return [_signed(node, [bool(k >> j & 1) for j in range(count)] * 64, [0]) for k in range(2**count)]
-
-
-def _signed(node: Node, minus: list[bool], used: list[int]) -> Node:
-    if node.op in ("pm", "mp"):
-        index = used[0] if node.op == "pm" else 0
-        used[0] += node.op == "pm"
-        negative = minus[min(index, len(minus) - 1)] != (node.op == "mp")
-        left, right = (_signed(a, minus, used) for a in node.args)
-        return Node("add", (left, Node("neg", (right,)) if negative else right))
-    if not node.args:
-        return node
-    return Node(node.op, tuple(_signed(a, minus, used) for a in node.args), node.value)
-
-
-def _spread(node: Node, variants: list[Node]) -> Node:
-    if node.op == "set":
-        items: list[Node] = []
-        for a in node.args:
-            items.extend(_signs(a) if contains(a, "pm") or contains(a, "mp") else [a])
-        return Node("set", tuple(items))
-    return Node("list", tuple(variants), "pm")
-
-
 def _list(node: Node) -> Node:
     items: list[Node] = []
     for a in node.args:
-        items.extend(_signs(a) if contains(a, "pm") or contains(a, "mp") else [a])
+        items.extend(signs(a) if contains(a, "pm") or contains(a, "mp") else [a])
     items = [a for a in items if not _is_qualifier(a)] or items
     if len(items) == 1:
         return _shape(items[0])
     items = [_shape(a) for a in items]
+    if node.value == "and" and all(a.op == "quantity" for a in items):
+        whole = compound(items)
+        if whole is not None:
+            return whole
     if all(a.op == "assign" for a in items):
         names = [a.args[0] for a in items]
         if len(set(names)) == 1:
@@ -170,9 +135,9 @@ def _relation(node: Node) -> Node:
         return _shape(members[-1])
     parts = []
     for left, relation, right in zip(members, relations, members[1:], strict=False):
-        if relation not in _FLIPPED:
+        if relation not in _RELATIONS:
             raise UnreadableError(f"{relation!r} in a chain of inequalities")
-        parts.append(_inequality(left, relation, right))
+        parts.append(inequality(left, relation, right))
     if all(p.op == "region" for p in parts):
         names = symbols(node)
         if len(names) == 1:
@@ -185,28 +150,11 @@ def _relation(node: Node) -> Node:
     return parts[0] if len(parts) == 1 else Node("all", tuple(parts))
 
 
-def _names_something(node: Node) -> bool:
-    if node.op == "sym" or (node.op == "fn" and node.value.startswith(":")) or node.op == "text":
-        return True
-    if node.op in ("tuple", "ratio"):
-        return all(a.op == "sym" for a in node.args)
-    if node.op == "fn" and node.value in ("det", "gcd", "lcm", "min", "max"):
-        return bool(symbols(node))
-    # The length |AB| of a segment.
-    if node.op == "fn" and node.value in ("abs", "norm"):
-        return node.args[0].op == "sym" and len(node.args[0].value) > 1
-    if node.op == "fn" and node.value in ("sin", "cos", "tan", "cot", "sec", "csc"):
-        return node.args[0].op == "sym"
-    if node.op == "div":  # dy/dx
-        return all(a.op == "mul" and a.args[0] == Node("sym", (), "d") for a in node.args)
-    return False
-
-
 def _equality(members: tuple[Node, ...], relations: tuple[str, ...]) -> Node:
     if "~" in relations and relations[0] != "~":
         members = members[: relations.index("~") + 1]
     first, last = members[0], members[-1]
-    if _names_something(first) and not (first.op == "sym" and first.value in symbols(last)):
+    if names_something(first) and not (first.op == "sym" and first.value in symbols(last)):
         return Node("assign", (first, _value_of(_shape(last))))
     if relations == ("~",) and not symbols(first) and first.op != "dec":
         return _shape(first)  # "1/3 ~ 0.333": the exact side counts.
@@ -214,60 +162,14 @@ def _equality(members: tuple[Node, ...], relations: tuple[str, ...]) -> Node:
         return Node("assign", (first, _value_of(_shape(last))))
     if len(members) == 2 and last.op == "sym" and last.value not in symbols(first):
         return Node("assign", (last, _value_of(_shape(first))))
-    if len(members) == 2 and "~" not in relations and _contradicts(first, last):
+    if len(members) == 2 and "~" not in relations and contradicts(first, last):
         return Node("equation", (first, last))  # "5 = 4" is no way to answer 4.
     if len(members) > 2 or relations == ("~",) or not (symbols(first) or symbols(last)):
         return _shape(last)
     return Node("equation", (first, last))
 
 
-def _contradicts(first: Node, last: Node) -> bool:
-    """Whether two written numbers that are said to be equal differ by more than rounding."""
-    literal = all(n.op in ("num", "dec") or (n.op == "neg" and n.args[0].op in ("num", "dec")) for n in (first, last))
-    a, b = (exact_number(n) for n in (first, last))
-    return (
-        literal and a is not None and b is not None and 50 * abs(Fraction(a - b)) > abs(Fraction(a)) + abs(Fraction(b))
-    )
-
-
-def _inequality(left: Node, relation: str, right: Node) -> Node:
-    """A region when it is linear in one variable, else left - right compared with zero."""
-    if relation in (">", ">="):
-        left, right, relation = right, left, _FLIPPED[relation]
-    names = symbols(left) | symbols(right)
-    if len(names) == 1:
-        solved = _linear(left, relation, right, names.pop())
-        if solved is not None:
-            return solved
-    return Node("inequality", (left, right), relation)
-
-
-def _linear(left: Node, relation: str, right: Node, name: str) -> Node | None:
-    x = Node("sym", (), name)
-    if left == x and name not in symbols(right):
-        bound, positive = right, True
-    elif right == x and name not in symbols(left):
-        bound, positive = left, False
-    else:
-        try:
-            top, bottom = polynomial_form(Node("add", (left, Node("neg", (right,)))))
-        except (InexactError, TooLargeError, UndefinedError):
-            return None
-        key = (("v" + name, 1),)
-        if list(bottom) != [()] or not set(top) <= {(), key} or key not in top:
-            return None
-        slope, rest = top[key] / bottom[()], top.get((), 0) / bottom[()]
-        bound, positive = num(-rest / slope), slope > 0
-    if relation in ("=", "!="):
-        value = regions.region([regions.point(bound)])
-        return regions.complement(value) if relation == "!=" else value
-    closed = relation == "<="
-    low, high = (regions.MINUS_INFINITY, bound) if positive else (bound, INFINITY)
-    piece = regions.interval(low, high, closed and not positive, closed and positive)
-    return Node("region", regions.region([piece]).args, name)
-
-
-# Sets and matrices ------------------------------------------------------------------------------------------------
+# Sets -------------------------------------------------------------------------------------------------------------
 
 
 def _sets(node: Node) -> Node:
@@ -296,82 +198,3 @@ def _builder(node: Node) -> Node:
     if inner.op == "list" and all(a.op == "region" for a in inner.args):
         return inner.args[0]
     return Node("builder", (element, inner))
-
-
-def _matrix_arithmetic(node: Node) -> Node:
-    op = node.op
-    args = [_shape(a) for a in node.args]
-    matrices = [a for a in args if a.op == "matrix"]
-    if op == "neg" and len(matrices) == 1:
-        return _mapped(args[0], lambda c: Node("neg", (c,)))
-    if op == "add" and len(matrices) == len(args):
-        result = args[0]
-        for other in args[1:]:
-            if _dimensions(result) != _dimensions(other):
-                raise UnreadableError("a sum of matrices of different shapes")
-            rows = zip(result.args, other.args, strict=True)
-            result = Node(
-                "matrix",
-                tuple(
-                    Node("tuple", tuple(Node("add", pair) for pair in zip(r.args, s.args, strict=True)))
-                    for r, s in rows
-                ),
-            )
-        return result
-    if op == "mul":
-        result = args[0]
-        for other in args[1:]:
-            result = _product(result, other)
-        return result
-    if op == "div" and args[0].op == "matrix" and args[1].op != "matrix":
-        return _mapped(args[0], lambda c: Node("div", (c, args[1])))
-    if op == "fn" and node.value == "det" and args[0].op == "matrix":
-        return _determinant([list(r.args) for r in args[0].args])
-    raise UnreadableError("matrix arithmetic of this kind is not evaluated")
-
-
-def _mapped(matrix: Node, change: object) -> Node:
-    assert callable(change)
-    return Node("matrix", tuple(Node("tuple", tuple(change(c) for c in r.args)) for r in matrix.args))
-
-
-def _dimensions(matrix: Node) -> tuple[int, int]:
-    return len(matrix.args), len(matrix.args[0].args)
-
-
-def _product(left: Node, right: Node) -> Node:
-    if left.op != "matrix" and right.op != "matrix":
-        return Node("mul", (left, right))
-    if left.op != "matrix" or right.op != "matrix":
-        scalar, matrix = (left, right) if right.op == "matrix" else (right, left)
-        return _mapped(matrix, lambda c: Node("mul", (scalar, c)))
-    (rows, inner), (also, columns) = _dimensions(left), _dimensions(right)
-    if inner != also or rows * columns * inner > 2_000:
-        raise UnreadableError("a product of matrices that do not fit")
-    return Node(
-        "matrix",
-        tuple(
-            Node(
-                "tuple",
-                tuple(
-                    Node("add", tuple(Node("mul", (r.args[k], right.args[k].args[c])) for k in range(inner)))
-                    for c in range(columns)
-                ),
-            )
-            for r in left.args
-        ),
-    )
-
-
-def _determinant(rows: list[list[Node]]) -> Node:
-    n = len(rows)
-    if n > 4 or any(len(r) != n for r in rows):
-        raise UnreadableError("a determinant of this shape is not evaluated")
-    if n == 1:
-        return rows[0][0]
-    terms = []
-    for c in range(n):
-        minor = _determinant([r[:c] + r[c + 1 :] for r in rows[1:]])
-        term = Node("mul", (rows[0][c], minor))
-        terms.append(Node("neg", (term,)) if c % 2 else term)
-    return Node("add", tuple(terms)) if terms else ZERO

@@ -10,7 +10,8 @@ from stepgym.verifiers.math.polynomial import Polynomial, constant
 from stepgym.verifiers.math.tree import Node, TooLargeError
 
 if TYPE_CHECKING:
-    from stepgym.verifiers.math.canonical import Quotient, _Builder
+    from stepgym.verifiers.math.function_forms import FunctionForms
+    from stepgym.verifiers.math.polynomial import Quotient
 
 _MAX_MULTIPLE = 12
 _PI = (("cpi", 1),)
@@ -40,7 +41,7 @@ _GOLDEN: dict[Fraction, Polynomial] = {
 }
 
 
-def trigonometric(builder: _Builder, name: str, argument: Node) -> Quotient:
+def trigonometric(builder: FunctionForms, name: str, argument: Node) -> Quotient:
     """The canonical form of a trigonometric function of `argument`."""
     sine, cosine = _sine_cosine(builder, builder.settled(builder.quotient(argument)))
     if name == "sin":
@@ -56,7 +57,7 @@ def trigonometric(builder: _Builder, name: str, argument: Node) -> Quotient:
     return builder.divided((top, poly.ONE), (bottom, poly.ONE))
 
 
-def _sine_cosine(builder: _Builder, argument: Quotient) -> tuple[Polynomial, Polynomial]:
+def _sine_cosine(builder: FunctionForms, argument: Quotient) -> tuple[Polynomial, Polynomial]:
     top, bottom = argument
     if bottom != poly.ONE:
         sign = 1 if not top or poly.leading(top) > 0 else -1
@@ -95,7 +96,7 @@ def _sineof_pi(turn: Fraction) -> Polynomial:
     return poly.scale(poly.atom(f"fsinpi({turn})"), sign)
 
 
-def _of_term(builder: _Builder, monomial: poly.Monomial, coefficient: Fraction) -> tuple[Polynomial, Polynomial]:
+def _of_term(builder: FunctionForms, monomial: poly.Monomial, coefficient: Fraction) -> tuple[Polynomial, Polynomial]:
     sign = 1 if coefficient > 0 else -1
     n, d = abs(coefficient.numerator), coefficient.denominator
     if n > _MAX_MULTIPLE:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 
-
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
+    """The words of a text."""
     return frozenset(text.split())
 
 
-FUNCTIONS = _words(
+FUNCTIONS = words(
     "sin cos tan cot sec csc sinh cosh tanh coth sech csch arcsin arccos arctan arccot arcsec arccsc asin acos atan "
     "arcsinh arccosh arctanh asinh acosh atanh log ln lg exp sqrt cbrt abs floor ceil ceiling round factorial "
     "binomial binom comb gcd lcm min max sgn sign re im arg det mod"
@@ -26,7 +25,7 @@ FUNCTION_ALIASES = {
     "comb": "binomial",
     "sign": "sgn",
 }
-GREEK = _words(
+GREEK = words(
     "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau "
     "upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega ell hbar aleph nabla partial "
     "triangle square circ bullet star heartsuit spadesuit clubsuit diamondsuit"
@@ -101,20 +100,20 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "choose": ("o", "choose"),
 }
 # Commands that change how something looks; their argument, if any, is read as if they were not there.
-INVISIBLE = _words(
+INVISIBLE = words(
     "left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr bigm Bigm displaystyle textstyle "
     "scriptstyle limits nolimits rm it bf sf tt sc large Large normalsize small boxed fbox ensuremath mathstrut "
     "mathbf mathit boldsymbol bm mathcal mathsf mathtt overline underline widehat hat vec overrightarrow tilde bar "
     "overleftarrow nonumber notag strut null thinspace hfill space mathopen mathclose mathord mathrel angle "
     "measuredangle"
 )
-TEXT_COMMANDS = _words(
+TEXT_COMMANDS = words(
     "text mbox hbox textbf textit textrm textnormal textsf texttt textsc emph textup mathrm operatorname"
 )
-DROP_WITH_ARGUMENT = _words("phantom hphantom vphantom hspace vspace color textcolor tag label hskip")
+DROP_WITH_ARGUMENT = words("phantom hphantom vphantom hspace vspace color textcolor tag label hskip")
 # Commands that no answer needs and that could define or read something elsewhere.
-REFUSED = _words("def newcommand renewcommand input include let catcode write read csname expandafter loop")
-OPAQUE = _words("sum prod int iint iiint oint lim limsup liminf sup inf bigoplus")
+REFUSED = words("def newcommand renewcommand input include let catcode write read csname expandafter loop")
+OPAQUE = words("sum prod int iint iiint oint lim limsup liminf sup inf bigoplus")
 
 CHARACTERS = {
     "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "﹣": "-", "－": "-", "＋": "+", "＝": "=", "（": "(", "）": ")",
@@ -134,7 +133,7 @@ CHARACTERS = {
     "½": "\\frac{1}{2}", "⅓": "\\frac{1}{3}", "⅔": "\\frac{2}{3}", "¼": "\\frac{1}{4}", "¾": "\\frac{3}{4}",
     "⅕": "\\frac{1}{5}", "⅖": "\\frac{2}{5}", "⅗": "\\frac{3}{5}", "⅘": "\\frac{4}{5}", "⅙": "\\frac{1}{6}",
     "⅚": "\\frac{5}{6}", "⅛": "\\frac{1}{8}", "⅜": "\\frac{3}{8}", "⅝": "\\frac{5}{8}", "⅞": "\\frac{7}{8}",
-    "€": "\\text{euros}", "£": "\\text{pounds}", "¥": "\\text{yen}", "₹": "\\text{rupees}",
+    "€": "\\text{euros}", "¢": "\\text{cents}", "£": "\\text{pounds}", "¥": "\\text{yen}", "₹": "\\text{rupees}",
     "\u00a0": " ", "\u2009": " ", "\u202f": " ", "\u2002": " ", "\u2003": " ", "\u200a": " ", "\u3000": " ",
     "\u200b": "", "\u200c": "", "\u200d": "", "\u2060": "", "\ufeff": "", "\u2061": "", "\u2062": "",
     "\u200e": "", "\u200f": "", "\u202a": "", "\u202b": "", "\u202c": "", "\u2066": "", "\u2067": "", "\u2069": "",
@@ -181,49 +180,10 @@ ORDINALS = {
 }
 MULTIPLIERS = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 
-# unit -> (dimension, factor to the base unit of the dimension)
-UNITS: dict[str, tuple[str, Fraction]] = {}
-
-
-def _units(dimension: str, text: str) -> None:
-    for entry in text.split(";"):
-        names, factor = entry.split("=")
-        for name in names.split():
-            UNITS[name] = (dimension, Fraction(factor.strip()))
-
-
-_units(
-    "length",
-    "mm millimeter millimeters millimetre millimetres=1/1000;cm centimeter centimeters centimetre centimetres=1/100;"
-    "dm decimeter decimeters=1/10;m meter meters metre metres=1;km kilometer kilometers kilometre kilometres=1000;"
-    "in inch inches=0.0254;ft foot feet=0.3048;yd yard yards=0.9144;mi mile miles=1609.344",
-)
-_units(
-    "mass",
-    "mg milligram milligrams=1/1000000;g gm gram grams=1/1000;kg kilogram kilograms kilo kilos=1;"
-    "ton tons tonne tonnes=1000;"
-    "lb lbs pound pounds=0.45359237;oz ounce ounces=0.028349523125",
-)
-_units(
-    "time",
-    "ms millisecond milliseconds=1/1000;s sec secs second seconds=1;min mins minute minutes=60;"
-    "h hr hrs hour hours=3600;day days=86400;week weeks=604800",
-)
-_units("calendar", "month months=1;yr yrs year years=12")
-_units("volume", "ml mL milliliter milliliters=1/1000;L l liter liters litre litres=1;gallon gallons gal=3.785411784")
-_units("money", "dollar dollars usd USD buck bucks=1;cent cents=1/100")
-_units("euro", "euro euros=1")
-_units("angle", "degree degrees deg=1")
-UNIT_WORDS = frozenset(UNITS) | _words(
-    "square cubic sq cu unit units percent pct percentage percentages points point mph kph kmh hz newton newtons "
-    "joule joules watt watts rupees yen people person students ways miles marbles apples mod rad radian radians per "
-    "an each of the"
-)
 # Words of up to three letters that are not products of variables.
-SHORT_WORDS = _words(
+SHORT_WORDS = words(
     "so is it its not the was are has had but all no yes any one two by of to at as an we he she him her his you our "
     "us can may did do does for from get got how if than that then this too who why out off per put say see set due "
     "odd add sum won win men man boy day cat dog car bus box boxes cup cups age old new red big low way try use now "
     "none true false east west june july may am pm ok my me be go up let"
 )
-LONE_UNITS = _words("m g s h L l")
