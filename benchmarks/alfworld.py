@@ -3,9 +3,11 @@
     python benchmarks/alfworld.py --data FOLDER                      the native engine
     python benchmarks/alfworld.py --data FOLDER --oracle PYTHON      and the original one, run by another interpreter
                                                                      (one where `stepgym[alfworld]` is installed)
+    python benchmarks/alfworld.py --install                          from an empty environment to the first observation
 
 FOLDER holds `json_2.1.1`. Times are CPU times of one process, medians. `--games` says how many games are compared
-between the engines; `--quick` plays a hundredth.
+between the engines; `--quick` plays a hundredth. `--install` goes with the others; it downloads the few packages that
+the core needs.
 """
 
 from __future__ import annotations
@@ -16,9 +18,12 @@ import json
 import os
 import platform
 import random
+import resource
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -44,6 +49,14 @@ from stepgym.envs.alfworld import (  # noqa: E402
 
 ID = "stepgym:stepgym/ALFWorld-v0"
 Row = tuple[str, str, str]  # what, bar, figure
+
+_STOCK = "original engine as it is"
+_RATIOS = (
+    ("native step", "900 x", "native step against the original", f"{_STOCK}: step"),
+    ("native reset, warm store", "-", "native reset against the original", f"{_STOCK}: reset"),
+    ("textworld backend: step", "-", "textworld backend's step against the original", f"{_STOCK}: step"),
+    ("textworld backend: reset of a known game", "-", "textworld backend's reset against it", f"{_STOCK}: reset"),
+)
 
 
 def milliseconds(action: Callable[[], Any]) -> float:
@@ -182,9 +195,9 @@ def _stock(games: OfficialGames, names: list[str]) -> Iterator[Row]:
         for command in games.read(name).walkthrough:
             steps.append(milliseconds(lambda command=command: env.step(command)))
     sys.argv = arguments
-    yield "original engine as it is: load", "-", f"{statistics.median(loads):.0f} ms"
-    yield "original engine as it is: reset", "-", f"{statistics.median(resets):.0f} ms"
-    yield "original engine as it is: step", "-", f"{statistics.median(steps):.1f} ms"
+    yield f"{_STOCK}: load", "-", f"{statistics.median(loads):.0f} ms"
+    yield f"{_STOCK}: reset", "-", f"{statistics.median(resets):.0f} ms"
+    yield f"{_STOCK}: step", "-", f"{statistics.median(steps):.1f} ms"
 
 
 def _cached(games: OfficialGames, names: list[str]) -> Iterator[Row]:
@@ -231,6 +244,36 @@ def _generated_parity(seeds: int) -> Row:
     return "generated games that differ, or are not won there", "0", f"{different:,} of {count:,}"
 
 
+def install_rows() -> Iterator[Row]:
+    """From nothing: a virtual environment, pip without its cache, the first observation."""
+    play = f"import gymnasium; print(gymnasium.make({ID!r}).reset(seed=0)[0])"
+    times = []
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for part in ("pyproject.toml", "README.md", "LICENSE"):
+            shutil.copy(ROOT / part, folder)
+        shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        python = str(folder / "venv" / "bin" / "python")
+        for command in (
+            [sys.executable, "-m", "venv", str(folder / "venv")],
+            [python, "-m", "pip", "install", "--quiet", "--no-cache-dir", str(folder)],
+            [python, "-c", play],
+        ):
+            begin = time.perf_counter()
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+            if done.returncode:
+                raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+            times.append(time.perf_counter() - begin)
+        if "Your task is to: " not in done.stdout:
+            raise SystemExit(f"expected the first observation, got {done.stdout!r:.500}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    venv, install, play_it = times
+    figure = f"{sum(times):.0f} s (venv {venv:.0f}, install {install:.0f}, play {play_it:.0f}); {cpu:.0f} s of CPU"
+    yield "from nothing to the first observation, wall time", "60 s (aim 20)", figure
+
+
 def versions() -> str:
     """What was measured."""
     found = [f"Python {platform.python_version()}"]
@@ -245,15 +288,20 @@ def versions() -> str:
 def main() -> None:
     """Run the parts, each in a process of its own, and print one table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path)
     parser.add_argument("--oracle", metavar="PYTHON", help="interpreter with the extra `alfworld`")
     parser.add_argument("--games", type=int, default=200, help="games compared between the engines")
+    parser.add_argument("--install", action="store_true", help="measure the way from nothing, too")
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--part", choices=["native", "oracle"], help=argparse.SUPPRESS)
+    parser.add_argument("--part", choices=["install", "native", "oracle"], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.data is None and not arguments.install:
+        parser.error("give --data FOLDER, or --install, or both")
     share = 0.01 if arguments.quick else 1.0
     if arguments.part:
-        if arguments.part == "native":
+        if arguments.part == "install":
+            rows = install_rows()
+        elif arguments.part == "native":
             rows = native_rows(arguments.data, share)
         else:
             rows = oracle_rows(arguments.data, arguments.games, share)
@@ -263,16 +311,17 @@ def main() -> None:
         return
     print("| | bar | measured |\n| --- | --- | --- |", flush=True)
     figures: dict[str, str] = {}
-    for part, python in (("native", sys.executable), ("oracle", arguments.oracle)):
+    for part, python in (
+        ("install", sys.executable if arguments.install else None),
+        ("native", sys.executable if arguments.data else None),
+        ("oracle", arguments.oracle),
+    ):
         if python:
             figures |= _run_part([python, __file__, "--part", part, *sys.argv[1:]])
-    for what in ("step", "reset"):
-        native, original = (
-            next((figure for name, figure in figures.items() if name.startswith(begin)), None)
-            for begin in (f"native {what}", f"original engine as it is: {what}")
-        )
-        if native and original:
-            print(f"| native {what} against the original | - | {_seconds(original) / _seconds(native):,.0f} x |")
+    for ours, bar, what, theirs in _RATIOS:
+        if ours in figures and theirs in figures:
+            ratio = _seconds(figures[theirs]) / _seconds(figures[ours])
+            print(f"| {what} | {bar} | {ratio:,.0f} x |")
 
 
 def _run_part(command: list[str]) -> dict[str, str]:

@@ -9,12 +9,15 @@ from typing import Any
 from stepgym.envs.alfworld.engine import Engine
 from stepgym.envs.alfworld.problems import read_game
 
+STEPS = 35
+"""Length of the random walks."""
+
 _NONSENSE = ("", " ", "go to nowhere 9", "look around", "help me", "take", "go to", "xyzzy", "examine")
 _APPLIANCES = ("microwave", "fridge", "sinkbasin", "desk", "lamp", "sidetable")
 
 
 def differences(
-    data: Mapping[str, Any], commands: Sequence[str], *, seed: str, steps: int = 35, wrong: int = 8
+    data: Mapping[str, Any], commands: Sequence[str], *, seed: str, steps: int = STEPS, wrong: int = 8
 ) -> list[str]:
     """Where the engines differ on `commands`, and then on a random walk with some impossible commands in it."""
     from stepgym.envs.alfworld.textworld_backend import TextWorldEngine

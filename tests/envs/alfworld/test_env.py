@@ -82,8 +82,11 @@ def test_only_reset_changes_the_game_and_only_as_asked() -> None:
         env.reset(options={"task": NAME, "game": generated_id(TASK_TYPES[0], 1)})
     with pytest.raises(UnknownNameError, match="path="):
         env.reset(options={"task": "valid_seen/x/trial_1"})
-    with pytest.raises(UnknownNameError, match="a text"):
-        env.reset(options={"task": 3})
+    for wrong in (3, ["x"], {"x": 1}, b"x"):
+        with pytest.raises(UnknownNameError, match="a text"):
+            env.reset(options={"task": wrong})
+    with pytest.raises(UnknownNameError, match="No generated game is called ''"):
+        env.reset(options={"task": ""})
 
 
 def test_an_episode_branches() -> None:
@@ -204,6 +207,12 @@ def test_every_preset_says_how_to_answer() -> None:
         ({"task_types": []}, "at least one"),
         ({"task_types": ["cook"]}, "No task type is called 'cook'"),
         ({"path": "/nowhere/at/all"}, "there is no such folder"),
+        ({"path": ""}, "path must name a folder"),
+        ({"path": 3}, "path must name a folder"),
+        ({"preset": ["oreo"]}, "No preset is called"),
+        ({"task_types": 1.0}, "No task type is called '1.0'"),
+        ({"penalty": float("nan")}, "penalty must be a finite number"),
+        ({"penalty": "much"}, "penalty must be a finite number"),
     ],
 )
 def test_wrong_arguments_are_explained(settings: dict[str, Any], words: str) -> None:

@@ -127,6 +127,18 @@ def test_missing_folders_say_what_is_missing(tmp_path: Path, monkeypatch: pytest
         pack(tmp_path / "a.games", tmp_path / "b.games")
 
 
+def test_a_huge_file_is_left_out_unread(tmp_path: Path) -> None:
+    file = tmp_path / "json_2.1.1" / "train" / "some-task" / "trial_1" / "game.tw-pddl"
+    file.parent.mkdir(parents=True)
+    with file.open("wb") as huge:
+        huge.truncate(1 << 36)
+    with (
+        pytest.warns(RuntimeWarning, match="1 damaged or foreign game file "),
+        pytest.raises(InvalidInputError, match="larger than"),
+    ):
+        game_ids(tmp_path)
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="a superuser may write everywhere")
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPGYM_CACHE", str(tmp_path / "locked"))

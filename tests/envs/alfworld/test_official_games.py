@@ -132,6 +132,26 @@ def test_bad_files_are_named_skipped_and_counted(
         OfficialGames(folder).ids("valid_seen")
 
 
+def test_a_folder_that_is_unpacked_in_part_says_so_until_it_is_whole(
+    official: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPGYM_CACHE", str(tmp_path / "cache"))
+    names = game_ids(official, "valid_seen")[:3]
+    folder = _copy(official, tmp_path / "data", names)
+    files = [folder / "json_2.1.1" / name / "game.tw-pddl" for name in names]
+    whole = files[0].read_bytes()
+    for file in files:
+        file.unlink()
+    with pytest.warns(RuntimeWarning), pytest.raises(InvalidInputError, match=r"left out: 3, the first: .*no such"):
+        game_ids(folder, "valid_seen")
+    files[0].write_bytes(whole)  # no folder of tasks changes by that
+    for _ in range(2):  # read, then from the cache
+        with pytest.warns(RuntimeWarning, match=r"2 missing game files \(games that can be played: 1\)"):
+            assert game_ids(folder, "valid_seen") == names[:1]
+    with pytest.warns(RuntimeWarning, match="2 missing game files"):
+        pack(folder, tmp_path / "one.games")
+
+
 def test_a_folder_is_read_once(official: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = _copy(official, tmp_path / "data", game_ids(official, "valid_seen")[:3])
     monkeypatch.setenv("STEPGYM_CACHE", str(tmp_path / "cache"))
@@ -172,8 +192,11 @@ def test_the_environment_plays_them(official: Path) -> None:
     assert env.reset(seed=3)[1]["task"] == env.reset(seed=3)[1]["task"] in game_ids(official, "valid_seen")
     elsewhere = game_ids(official, "valid_train")[0]
     assert env.reset(options={"task": elsewhere})[1]["task"] == elsewhere
-    with pytest.raises(UnknownNameError, match=name):
-        env.reset(options={"task": name[:-1]})
+    for wrong in (name[:-1], name.lower(), name.removeprefix("valid_seen/"), name.replace("seen", "sen")):
+        with pytest.raises(UnknownNameError, match=f"Did you mean '{name}'"):
+            env.reset(options={"task": wrong})
+    with pytest.raises(UnknownNameError, match="there is no folder 'valid_unseen'"):
+        env.reset(options={"task": name.replace("seen", "unseen", 1)})
 
 
 def test_an_environment_finds_the_data_by_the_variable_only_if_asked(

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -49,13 +50,35 @@ def test_a_kitchen_full_of_quirks_is_the_same_in_both_engines(goal: Goal, more: 
         assert differences(data, [], seed=f"kitchen {seed}", steps=150, wrong=30) == []
 
 
+def test_a_difference_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = official_data("kitchen", facts(), COOK, TASK, [])
+    monkeypatch.setattr("stepgym.envs.alfworld.phrases.room", lambda receptacles: "You are nowhere.")
+    assert "You are nowhere." in differences(data, [], seed="kitchen")[0]
+
+
+@pytest.mark.slow
+def test_a_long_comparison_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    for kind in TASK_TYPES[:2]:
+        name = generated_id(kind, 3, difficulty="easy")
+        file = tmp_path / "json_2.1.1" / "train" / kind / "trial_1" / "game.tw-pddl"
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(official_file(name, walkthrough=solve(Engine(generate(name))))), encoding="utf-8")
+    script = Path(__file__).with_name("alfworld_parity_run.py")
+    command = [sys.executable, str(script), "--data", str(tmp_path), "--log", str(tmp_path / "log.jsonl")]
+    for more, before, compared in ((["--games", "1"], 0, 1), ([], 1, 2), ([], 2, 2)):
+        done = subprocess.run([*command, *more], capture_output=True, text=True, check=True)
+        assert f"games, {before} of them compared before" in done.stdout
+        assert f"0 of {compared} games differ" in done.stdout
+    assert len((tmp_path / "log.jsonl").read_text(encoding="utf-8").splitlines()) == 2
+
+
 @pytest.mark.slow
 @pytest.mark.shared
 def test_official_games_are_the_same_in_both_engines(official: Path) -> None:
-    """`ALFWORLD_PARITY_GAMES` says how many games to compare (by default 12), evenly over all at hand; 0 is all."""
+    """`ALFWORLD_PARITY_GAMES` says how many games to compare (by default 12), evenly over all at hand."""
     names = [name for split in ("valid_seen", "valid_train", "train") for name in game_ids(official, split)]
     wanted = int(os.environ.get("ALFWORLD_PARITY_GAMES", "12"))
-    for name in names[:: max(1, len(names) // wanted)] if wanted else names:
+    for name in names[:: -(-len(names) // wanted)]:
         data = json.loads((official / "json_2.1.1" / name / "game.tw-pddl").read_text(encoding="utf-8"))
         assert differences(data, data["walkthrough"], seed=name) == [], name
 

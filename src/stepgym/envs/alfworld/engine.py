@@ -20,10 +20,10 @@ from bisect import insort
 from collections.abc import Callable
 from typing import Any
 
-from stepgym.envs.alfworld import phrases
 from stepgym.envs.alfworld.goals import GoalCheck
 from stepgym.envs.alfworld.menu import KNIVES, TREATMENTS, Menu
 from stepgym.envs.alfworld.phrases import NOTHING_HAPPENS
+from stepgym.envs.alfworld.sight import Sight
 from stepgym.envs.alfworld.world import Game, World
 
 
@@ -43,7 +43,7 @@ class Engine:
         self._names = [thing.name for thing in game.things]
         self._menu = Menu(game, self.world)
         self._put_link = self._menu.put_link
-        self._seen: list[str | None] = [None] * len(game.receptacles)
+        self._sight = Sight(game, self.world)
         self._verbs: dict[str, Callable[[str], str | None]] = {
             "look": self._look,
             "inventory": self._inventory,
@@ -64,10 +64,7 @@ class Engine:
     @property
     def intro(self) -> str:
         """The first observation of the game."""
-        game, world = self.game, self.world
-        here = game.receptacles_at[world.location]
-        seen = self._look("") if here else phrases.room([receptacle.name for receptacle in game.receptacles])
-        return f"{phrases.BANNER}{seen}\n\n{game.task}"
+        return self._sight.intro()
 
     def step(self, command: str) -> str:
         """What happens; anything but an admissible command (around which white space may stand) does nothing."""
@@ -92,28 +89,16 @@ class Engine:
         """Continue from a `snapshot` of the same game."""
         self.world.restore(state)
         self.won, self.valid = state["won"], state["valid"]
-        self._seen = [None] * len(self._seen)
+        self._sight.forget()
         self._menu.forget()
 
     # What each command does: the answer, or None if it is not possible.
 
     def _look(self, rest: str) -> str | None:
-        if rest:
-            return None
-        game, world = self.game, self.world
-        here = game.receptacles_at[world.location]
-        if not here:
-            return phrases.room([])
-        beside = []
-        if world.taken_from:
-            for thing, receptacle in sorted(world.taken_from):
-                if receptacle in here and world.location in world.places[thing]:
-                    beside.append(self._names[thing])
-        return phrases.facing([game.receptacles[number].name for number in here], beside)
+        return None if rest else self._sight.around()
 
     def _inventory(self, rest: str) -> str | None:
-        held = self.world.held
-        return None if rest else phrases.inventory(self._names[held] if held >= 0 else None)
+        return None if rest else self._sight.inventory()
 
     def _help(self, rest: str) -> str | None:
         return None if rest else self.game.dialect.help
@@ -130,22 +115,22 @@ class Engine:
         if game.goal.form == "light":
             self.won = self.goal.won()
         place = game.locations[receptacle.location] if game.dialect.arrive_at_location else receptacle.name
-        return f"You arrive at {place}. {self._describe(number)}"
+        return f"You arrive at {place}. {self._sight.receptacle(number)}"
 
     def _open(self, rest: str) -> str | None:
         number = self._here(rest)
         if number is None or not self.game.receptacles[number].openable or number in self.world.opened:
             return None
         self.world.opened.add(number)
-        self._seen[number] = None
-        return f"You open the {rest}. {self._describe(number)}"
+        self._sight.changed(number)
+        return f"You open the {rest}. {self._sight.receptacle(number)}"
 
     def _close(self, rest: str) -> str | None:
         number = self._here(rest)
         if number is None or not self.game.receptacles[number].openable or number not in self.world.opened:
             return None
         self.world.opened.remove(number)
-        self._seen[number] = None
+        self._sight.changed(number)
         return f"You close the {rest}."
 
     def _take(self, rest: str) -> str | None:
@@ -184,21 +169,9 @@ class Engine:
     def _examine(self, rest: str) -> str | None:
         number = self._here(rest)
         if number is not None:
-            return self._describe(number)
-        game, world, held = self.game, self.world, self.world.held
-        if held < 0 or self._names[held] != rest:
-            return None
-        if held in game.able["isreceptacleobject"]:
-            inside = next((those for outer, those in game.inside if outer == held), ())
-            return phrases.container(rest, [self._names[thing] for thing in inside])
-        return phrases.thing(
-            rest,
-            clean=held in world.clean,
-            hot=held in world.hot,
-            cool=held in world.cool,
-            sliced=held in world.sliced,
-            switched_on=held in world.toggled,
-        )
+            return self._sight.receptacle(number)
+        held = self.world.held
+        return self._sight.thing(held) if held >= 0 and self._names[held] == rest else None
 
     def _use(self, rest: str) -> str | None:
         game, world = self.game, self.world
@@ -258,18 +231,8 @@ class Engine:
         return not self.game.receptacles[number].openable or number in self.world.opened
 
     def _changed(self, number: int) -> None:
-        self._seen[number] = None
+        self._sight.changed(number)
         self._menu.changed(number)
-
-    def _describe(self, number: int) -> str:
-        text = self._seen[number]
-        if text is None:
-            receptacle, names = self.game.receptacles[number], self._names
-            inside = [names[thing] for thing in self.world.contents[number]]
-            opened = number in self.world.opened
-            text = phrases.receptacle(receptacle.name, inside, openable=receptacle.openable, opened=opened)
-            self._seen[number] = text
-        return text
 
     def _treat(self, verb: str, rest: str) -> int | None:
         """The object in "OBJECT with RECEPTACLE" if it is in the hand, can be treated, and the receptacle does so."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, get_args
 
 from stepgym.envs.alfworld.engine import Engine
-from stepgym.envs.alfworld.experts import Planner
 from stepgym.envs.alfworld.games import SPLITS, OfficialGames, task_type_names
 from stepgym.envs.alfworld.generate import Difficulty, check_difficulty, generate, generated_id, official_file
 from stepgym.envs.alfworld.phrases import NOTHING_HAPPENS
+from stepgym.envs.alfworld.planner import Planner
 from stepgym.envs.alfworld.presets import PRESETS, InvalidRule
 from stepgym.envs.alfworld.problems import read_game
 from stepgym.envs.alfworld.world import Game
@@ -71,7 +72,7 @@ class ALFWorldEnv(TextEnv):
         instructions: str | None = None,
         render_mode: str | None = None,
     ) -> None:
-        if preset not in PRESETS:
+        if not isinstance(preset, str) or preset not in PRESETS:
             raise unknown_name("preset", str(preset), PRESETS)
         if backend not in get_args(Backend):
             raise InvalidInputError(f"backend must be one of {get_args(Backend)}, got {backend!r}")
@@ -84,6 +85,8 @@ class ALFWorldEnv(TextEnv):
         if invalid is not None:
             rules = replace(rules, invalid=invalid)
         if penalty is not None:
+            if not isinstance(penalty, int | float) or not math.isfinite(penalty):
+                raise InvalidInputError(f"penalty must be a finite number, got {penalty!r:.80}")
             rules = replace(rules, penalty=float(penalty))
         super().__init__(
             instructions=rules.instructions if instructions is None else instructions, render_mode=render_mode
@@ -116,7 +119,8 @@ class ALFWorldEnv(TextEnv):
 
     def on_reset(self, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """Begin the game that was asked for, or one that is drawn."""
-        self._begin(self._chosen(options) or self._drawn())
+        chosen = self._chosen(options)
+        self._begin(self._drawn() if chosen is None else chosen)
         self._steps = 0
         return self.rules.show(self._player.intro), self._info(invalid=False, command="")
 
@@ -179,13 +183,13 @@ class ALFWorldEnv(TextEnv):
         return self._engine if self._real is None else self._real
 
     def _chosen(self, options: dict[str, Any]) -> str | None:
-        names = {options[key] for key in ("task", "game") if options.get(key) is not None}
-        if len(names) > 1:
-            raise InvalidInputError(f"reset: options 'task' and 'game' mean the same, got {sorted(map(str, names))}")
-        name = next(iter(names), None)
-        if name is not None and not isinstance(name, str):
-            raise UnknownNameError(f"a game is chosen by its id, a text, got {name!r:.80}")
-        return name
+        names = [options[key] for key in ("task", "game") if options.get(key) is not None]
+        for name in names:
+            if not isinstance(name, str):
+                raise UnknownNameError(f"a game is chosen by its id, a text, got {name!r:.80}")
+            if name != names[0]:
+                raise InvalidInputError(f"reset: options 'task' and 'game' mean the same, got {names!r:.300}")
+        return names[0] if names else None
 
     def _drawn(self) -> str:
         if self.ids:

@@ -1,7 +1,7 @@
-"""Scripted experts for all six task types, and weaker players for logs of mixed quality.
+"""`Explorer`: a scripted expert for all six task types, and weaker players for logs of mixed quality.
 
-`Explorer` knows what it has been shown; `Planner` reads the engine. Both decide by the same rules, from what they
-believe, so that they go on sensibly after any accident: noise, a fork of the episode, a mistake made on purpose.
+It decides by rules, from what it believes, so that it goes on sensibly after any accident: noise, a fork of the
+episode, a mistake made on purpose. `Planner` has the same rules and knows everything.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Literal, get_args
 
 from stepgym.envs.alfworld.beliefs import Beliefs, kind_of
-from stepgym.envs.alfworld.engine import Engine
 from stepgym.envs.alfworld.habits import likelihood
 from stepgym.envs.alfworld.world import TASK_TYPES
 from stepgym.errors import InvalidInputError
@@ -187,43 +186,6 @@ class Explorer:
             if f"go to {place}" in admissible:
                 return f"go to {place}"
         return "look"
-
-
-class Planner(Explorer):
-    """Knows where everything is: reads the engine before every decision.
-
-    Args:
-        engine: The game in play; follows it when its state changes.
-        seed: See `Explorer`, as for `noise` and `strategy`.
-        noise: Chance of a random admissible command.
-        strategy: How to play.
-    """
-
-    def __init__(
-        self, engine: Engine, *, seed: int | None = None, noise: float = 0.0, strategy: Strategy = "careful"
-    ) -> None:
-        super().__init__(seed=seed, noise=noise, strategy=strategy)
-        self.engine = engine
-
-    def _choose(self, beliefs: Beliefs, admissible: Sequence[str]) -> str:
-        beliefs.know_all(self.engine)
-        return super()._choose(beliefs, admissible)
-
-
-def solve(engine: Engine, *, limit: int = 100) -> list[str]:
-    """The planner's commands from the present state of `engine` to the goal, which it plays there.
-
-    Raises:
-        InvalidInputError: The goal was not reached within `limit` commands.
-    """
-    planner, commands = Planner(engine), list[str]()
-    command = planner.start(engine.intro, engine.admissible()) if not engine.won else ""
-    while not engine.won:
-        if len(commands) >= limit:
-            raise InvalidInputError(f"{engine.game.id}: not solved within {limit} commands")
-        commands.append(command)
-        command = planner.act(engine.step(command), engine.admissible())
-    return commands
 
 
 def next_command(

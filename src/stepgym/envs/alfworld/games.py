@@ -12,11 +12,11 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from stepgym.envs.alfworld.index import GameFolder, cached_store, open_store
+from stepgym.envs.alfworld.index import GameFolder, cached_store, open_store, warn_of_gaps
 from stepgym.envs.alfworld.problems import GAME_FILE
 from stepgym.envs.alfworld.store import GameStore, is_store, write_store
 from stepgym.envs.alfworld.world import TASK_TYPES, Game
-from stepgym.errors import InvalidInputError, unknown_name
+from stepgym.errors import InvalidInputError, UnknownNameError, unknown_name
 
 SPLITS = ("train", "valid_train", "valid_seen", "valid_unseen")
 DATA_VARIABLE = "ALFWORLD_DATA"
@@ -47,8 +47,10 @@ class OfficialGames:
         known = self._store(split).task_types.items()
         found = tuple(name for name, kind in known if kind in kinds and name.startswith(f"{split}/"))
         if not found:
+            skipped = self._store(split).skipped
             raise InvalidInputError(
                 f"{self.root} has no games in the split {split!r} of the task types {', '.join(kinds)}"
+                + (f"; left out: {len(skipped):,}, the first: {skipped[0]:.400}" if skipped else "")
             )
         return found
 
@@ -74,12 +76,18 @@ class OfficialGames:
         split = game_id.partition("/")[0]
         store = self._store(split) if split in SPLITS and self._has(split) else None
         if store is None or game_id not in store.task_types:
-            ids = sorted({name for store in self._stores.values() for name in store.task_types})
-            place = bisect.bisect(ids, game_id)
-            raise unknown_name(
-                "game", game_id[:200], ids[max(0, place - 300) : place + 300], hint=f"(Games of {self.root}.)"
-            )
+            raise self._unknown(game_id, split)
         return store
+
+    def _unknown(self, game_id: str, split: str) -> UnknownNameError:
+        """The error for an id that no game has; compares with those of similar ids only, as there are thousands."""
+        ids = sorted({name for store in self._stores.values() for name in store.task_types})
+        place = bisect.bisect(ids, game_id)
+        near = ids[max(0, place - 300) : place + 300]
+        wanted = game_id[:200].removeprefix(f"{split}/").lower()
+        near += [name for name in ids if wanted and wanted in name.lower()][:300]
+        lacking = f"; there is no folder {split!r}" if split in SPLITS and not self._has(split) else ""
+        return unknown_name("game", game_id[:200], set(near), hint=f"(Games of {self.root}{lacking}.)")
 
     def _has(self, split: str) -> bool:
         return split in self._stores or (self.root / split).is_dir()
@@ -131,13 +139,14 @@ def pack(path: str | os.PathLike[str], out: str | os.PathLike[str], *, splits: C
     for split in splits:
         if split not in SPLITS:
             raise unknown_name("split", split, SPLITS)
-    parts = [GameFolder(root / split, split) for split in splits if (root / split).is_dir()]
+    parts = {split: GameFolder(root / split, split) for split in splits if (root / split).is_dir()}
     skipped: list[str] = []
 
     def games() -> Iterator[Game]:
-        for part in parts:
+        for split, part in parts.items():
             yield from part.games()
             skipped.extend(part.skipped)
+            warn_of_gaps(split, part.count, part.skipped, part.broken)
 
     write_store(out, games(), skipped=skipped)
     return GameStore(out)
@@ -150,6 +159,8 @@ def find_data(path: str | os.PathLike[str]) -> Path:
         if not value:
             raise InvalidInputError(f"path='env' reads the folder from ${DATA_VARIABLE}, which is not set")
         path = value
+    if not isinstance(path, str | os.PathLike) or not str(path):
+        raise InvalidInputError(f"path must name a folder or a packed file, got {path!r:.80}")
     root = Path(path).expanduser().absolute()
     if root.is_file():
         if not is_store(root):
@@ -169,7 +180,7 @@ def task_type_names(task_types: Iterable[str | int] | None) -> tuple[str, ...]:
     """Task types by name, given by name or ALFWorld's number; None is all six."""
     if task_types is None:
         return TASK_TYPES
-    if isinstance(task_types, str | int):
+    if not isinstance(task_types, Iterable) or isinstance(task_types, str):
         task_types = (task_types,)
     names = []
     for kind in task_types:

@@ -14,6 +14,8 @@ from stepgym.envs.alfworld.world import ABILITIES, CONDITIONS, Dialect, Game, Go
 from stepgym.errors import InvalidInputError
 
 GAME_FILE = "game.tw-pddl"
+LARGEST_FILE = 16 << 20
+"""Bytes; official files have less than a fiftieth of that."""
 
 _ARITY = {
     "atlocation": 2,
@@ -56,9 +58,14 @@ class UnsolvableError(InvalidInputError):
 def read_game_file(path: Path, game_id: str) -> Game:
     """The game in one `game.tw-pddl`; raises `InvalidInputError` naming the file and what is wrong with it."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(LARGEST_FILE + 1)
     except OSError as error:
         raise InvalidInputError(f"{path}: cannot be read: {error}") from error
+    if len(content) > LARGEST_FILE:
+        raise InvalidInputError(f"{path}: larger than {LARGEST_FILE:,} bytes, so it is no game file")
+    try:
+        data = json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise InvalidInputError(f"{path}: not JSON, perhaps unpacked only in part: {error}") from error
     try:

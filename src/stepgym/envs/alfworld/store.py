@@ -33,7 +33,7 @@ class GameStore:
     Attributes:
         task_types: The ids, in order, with the task type of each.
         skipped: Files that were left out when it was written, each with the reason.
-        broken: Those of them that were damaged: path, time of change and size.
+        broken: Those of them that were damaged or missing: path, time of change and size.
 
     Raises:
         InvalidInputError: The file cannot be read or is no such file.
@@ -98,7 +98,7 @@ def write_store(
         path: Where; an existing file is replaced.
         games: The games, with different ids.
         skipped: What was left out, with reasons. Read after `games` is used up, so it may grow meanwhile.
-        broken: The damaged files among them; see `GameStore`.
+        broken: The damaged and missing files among them; see `GameStore`.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
