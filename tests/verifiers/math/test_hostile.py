@@ -100,3 +100,14 @@ def test_hostile_references_are_bounded_too() -> None:
         with contextlib.suppress(InvalidInputError):
             assert VERIFIER.verify("123456789", text).status != "correct"
         assert time.process_time() - started < 1.0
+
+
+@pytest.mark.parametrize(
+    ("response", "reference"),
+    [("\\mathbb\udec7{R}\\pmod2", "\\$36.50"), ("\udec7^2 + 1", "x^2 + 1"), ("\\sqrt{\udec7 + 2}", "\\sqrt{x + 3}")],
+)
+def test_lone_surrogates_crash_nothing(response: str, reference: str) -> None:
+    assert VERIFIER.verify(response, reference).status != "correct"
+    # As a reference such text may be refused, with a reason.
+    with contextlib.suppress(InvalidInputError):
+        assert VERIFIER.verify(reference, response).status != "correct"

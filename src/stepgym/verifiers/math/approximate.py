@@ -191,7 +191,10 @@ def _stepwise(name: str, values: list[Approximation]) -> Approximation:
 def _stand_in(node: Node, values: list[Approximation]) -> float:
     """The value of an unnamed function f at a point: a fixed pseudo-random function of its rounded arguments."""
     text = node.value + repr([(round(v.real, 6), round(v.imag, 6)) for v, _ in values])
-    return 1 + int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big") / 2**31
+    return (
+        1
+        + int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=4).digest(), "big") / 2**31
+    )
 
 
 def _inverse(function: Callable[[complex], complex]) -> Callable[[complex], complex]:

@@ -39,7 +39,7 @@ def natural_points(left: Node, right: Node, count: int = 12) -> list[dict[str, F
 def _coordinate(k: int, j: int, name: str) -> Fraction:
     if k == 0:
         return Fraction(2 + j)
-    digest = hashlib.blake2b(f"{k}/{j}/{name}".encode(), digest_size=4).digest()
+    digest = hashlib.blake2b(f"{k}/{j}/{name}".encode("utf-8", "surrogatepass"), digest_size=4).digest()
     r = int.from_bytes(digest, "big")
     negative = ((k - 1) >> min(j, 2)) & 1
     return (-1 if negative else 1) * Fraction(1 + (r >> 8) % 997, 1 + (r >> 4) % 211)

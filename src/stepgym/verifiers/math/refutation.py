@@ -45,7 +45,10 @@ def _refuted_modularly(left: Node, right: Node, names: list[str]) -> Outcome | N
     tried = 0
     for k in range(6):
         point = {
-            name: int.from_bytes(hashlib.blake2b(seed + f"{k}/{name}".encode(), digest_size=8).digest(), "big") % PRIME
+            name: int.from_bytes(
+                hashlib.blake2b(seed + f"{k}/{name}".encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big"
+            )
+            % PRIME
             for name in names
         }
         try:
