@@ -111,3 +111,30 @@ def test_lone_surrogates_crash_nothing(response: str, reference: str) -> None:
     # As a reference such text may be refused, with a reason.
     with contextlib.suppress(InvalidInputError):
         assert VERIFIER.verify(reference, response).status != "correct"
+
+
+HUGE = ["10^{40}", "180143985094819", "2^{54}"]
+POWERS = [
+    "2^{(%s)\\%%}",
+    "2^{\\frac{1}{%s}}",
+    "3^{%s+0.5}",
+    "\\sqrt[%s]{2}",
+    "x^{%s+\\frac13}",
+    "e^{%s\\ln 2}",
+    "(\\sqrt2)^{%s}",
+    "2^{\\frac{%s-1}{%s}}",
+    "(\\frac37)^{\\frac{1}{%s}}",
+    "2^{x\\cdot %s}",
+    "(\\sqrt2+\\sqrt3)^{%s}",
+    "\\sqrt{x^{%s}}",
+]
+
+
+@pytest.mark.parametrize("form", POWERS)
+def test_no_power_is_built_before_its_size_is_known(form: str) -> None:
+    for huge in HUGE:
+        text = form.replace("%s", huge).replace("%%", "%")
+        for reference in ("2^{100}-1", "\\sqrt2", "e^x"):
+            started = time.process_time()
+            assert VERIFIER.verify(text, reference).status != "correct"
+            assert time.process_time() - started < 1.0

@@ -18,6 +18,7 @@ import math
 from fractions import Fraction
 from typing import Any
 
+from stepgym.verifiers.math.exact import exact_power
 from stepgym.verifiers.math.tree import MAX_BITS, TooLargeError
 
 Exponent = int | Fraction
@@ -108,7 +109,7 @@ class Arena:
             kind = name[0]
             if kind == "p" and total >= 1:
                 whole = total.__floor__()
-                factor *= int(name[1:]) ** whole
+                factor *= exact_power(Fraction(int(name[1:])), Fraction(whole))
                 total -= whole
             elif kind == "i":
                 factor *= (1, 1, -1, -1)[total % 4]

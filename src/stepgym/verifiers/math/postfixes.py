@@ -79,7 +79,10 @@ class Postfixes(Atoms):
             return Node("degree", (base,))
         exponent = self.exponent()
         if base.op == "quantity":
-            return Node("quantity", base.args, f"{base.value}^{exponent.value}")
+            # A bracket such as (5 cm)^2: number and unit are raised. Behind a bare unit the caret is read with it.
+            if exponent.op != "num" or not isinstance(exponent.value, int):
+                raise UnreadableError("a quantity is raised to something that is no whole number")
+            return Node("quantity", (Node("pow", (base.args[0], exponent)),), f"{base.value}^{exponent.value}")
         return Node("pow", (base, exponent))
 
     def exponent(self) -> Node:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from fractions import Fraction
 
 from stepgym.verifiers.math import polynomial as poly
-from stepgym.verifiers.math.exact import InexactError, UndefinedError, exact, exact_root
+from stepgym.verifiers.math.exact import InexactError, UndefinedError, exact, exact_power, exact_root
 from stepgym.verifiers.math.polynomial import Arena, Polynomial, Quotient, constant
 from stepgym.verifiers.math.primes import factored
 from stepgym.verifiers.math.tree import Node, num
@@ -87,11 +87,11 @@ class PowerForms(ABC):
             whole = exponent.__floor__()
             part = exponent - whole
             n = part.denominator
-            inner = value.numerator * value.denominator ** (n - 1)
-            if abs(inner).bit_length() < 200:
-                radical = self.radical(constant(Fraction(inner) ** part.numerator), Fraction(1, n))
-                scaled = poly.scale(radical, Fraction(1, value.denominator**part.numerator))
-                return self.times(scaled, constant(value**whole)), _ONE
+            inner = value.numerator * exact_power(Fraction(value.denominator), Fraction(n - 1))
+            if abs(inner.numerator).bit_length() < 200:
+                radical = self.radical(constant(exact_power(inner, Fraction(part.numerator))), Fraction(1, n))
+                scaled = poly.scale(radical, exact_power(Fraction(1, value.denominator), Fraction(part.numerator)))
+                return self.times(scaled, constant(exact_power(value, Fraction(whole)))), _ONE
         return self.settled((self.radical(top, exponent), self.radical(bottom, exponent)))
 
     def radical(self, p: Polynomial, exponent: Fraction) -> Polynomial:
@@ -148,7 +148,7 @@ class PowerForms(ABC):
             for prime, count in factored(n).items():
                 power = sign * count * exponent
                 whole = power.__floor__()
-                term: Polynomial = {(): Fraction(prime) ** whole}
+                term: Polynomial = {(): exact_power(Fraction(prime), Fraction(whole))}
                 if power != whole:
                     term = {((f"p{prime}", power - whole),): term[()]}
                 result = self.times(result, term)
@@ -161,7 +161,7 @@ class PowerForms(ABC):
         if name[0] == "p":
             whole = total.__floor__()
             left = total - whole
-            term: Polynomial = {(): Fraction(int(name[1:])) ** whole}
+            term: Polynomial = {(): exact_power(Fraction(int(name[1:])), Fraction(whole))}
             return {((name, left),): term[()]} if left else term
         if name == "i":
             raise InexactError("root of i")
@@ -208,7 +208,7 @@ class PowerForms(ABC):
         if len(monomial) == 1 and monomial[0][1] == 1 and (m := _LOG_ATOM.fullmatch(monomial[0][0])) is not None:
             whole = coefficient.__floor__()
             root = self.number_root(Fraction(int(m.group(1))), coefficient - whole)
-            return poly.scale(root, Fraction(int(m.group(1))) ** whole)
+            return poly.scale(root, exact_power(Fraction(int(m.group(1))), Fraction(whole)))
         if monomial == (("cpi", 1), ("i", 1)):
             from stepgym.verifiers.math.trigonometry import of_pi
 
