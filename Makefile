@@ -61,16 +61,16 @@ parity-alfworld: $(ALFWORLD_VENV)/stamp
 		$(if $(MINUTES),--minutes $(MINUTES))
 
 lint: $(VENV)/dev.stamp
-	$(BIN)/ruff check src tests benchmarks examples
-	$(BIN)/ruff format --check src tests benchmarks examples
+	$(BIN)/ruff check src tests benchmarks examples recipes
+	$(BIN)/ruff format --check src tests benchmarks examples recipes
 	$(BIN)/lint-imports --no-cache
 
 types: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
 format: $(VENV)/dev.stamp
-	$(BIN)/ruff check --fix src tests benchmarks examples
-	$(BIN)/ruff format src tests benchmarks examples
+	$(BIN)/ruff check --fix src tests benchmarks examples recipes
+	$(BIN)/ruff format src tests benchmarks examples recipes
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -22,7 +22,7 @@ from stepgym.train import (
     successes,
     tokenize_episodes,
 )
-from stepgym.train.collate import EpisodeCollator
+from stepgym.train.collate import EpisodeCollator, model_inputs
 from stepgym.train.losses import oreo_loss, reverse_kl, token_logprobs
 from stepgym.train.models import PolicyWithValue
 
@@ -49,10 +49,10 @@ def weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 def test_value_starts_at_zero_in_float32_and_reference_is_frozen(tiny_model) -> None:
     model = PolicyWithValue(tiny_model.to(torch.bfloat16))
     ids = torch.randint(2, 20, (2, 5))
-    out = model(ids, torch.ones_like(ids))
+    out = model(ids, torch.ones_like(ids[:, 1:]), torch.ones_like(ids))
     assert out.values.dtype == torch.float32
     assert not out.values.any()
-    assert not out.ref_logits.requires_grad
+    assert not out.ref_logp.requires_grad
     assert not any(p.requires_grad for p in model.reference.parameters())
 
 
@@ -81,18 +81,20 @@ def test_first_loss_is_the_loss_of_the_formulas(tiny_model, tokenizer, log, tmp_
     batch = EpisodeCollator(tokenizer.pad_token_id)(tokenize_episodes(log[:8], tokenizer, trainer_options(args))[0])
     trainer.model.train()
     loss = trainer.compute_loss(trainer.model, batch)
-    out = trainer.model(batch["input_ids"], batch["attention_mask"])
+    networks, inputs = trainer.model, {name: batch[name] for name in ("input_ids", "attention_mask")}
+    logits, ref_logits = networks.policy(**inputs).logits, networks.reference(**inputs).logits
+    trunk = networks.value.trunk(**inputs).last_hidden_state
     value, policy = oreo_loss(
-        token_logprobs(out.logits, batch["input_ids"]),
-        token_logprobs(out.ref_logits, batch["input_ids"]),
-        out.values[:, :-1],
+        token_logprobs(logits, batch["input_ids"]),
+        token_logprobs(ref_logits, batch["input_ids"]),
+        networks.value.read(trunk)[:, :-1],
         batch["action_mask"],
         batch["state_mask"],
         batch["returns"],
         beta=args.beta,
         level=level,
     )
-    kl = reverse_kl(out.logits[:, :-1], out.ref_logits[:, :-1], batch["action_mask"])
+    kl = reverse_kl(logits[:, :-1], ref_logits[:, :-1], batch["action_mask"])
     torch.testing.assert_close(loss, value + policy + args.alpha * kl)
 
 
@@ -147,8 +149,8 @@ def test_saved_folder_gives_policy_and_value_back(tiny_model, tokenizer, log, tm
     mask = torch.ones(1, 5, dtype=torch.long)
     model = trainer.model.eval()
     with torch.no_grad():
-        out = model(torch.tensor([ids]), mask)
-    expected = token_logprobs(out.logits, torch.tensor([ids]))[0].tolist()
+        out = model(torch.tensor([ids]), mask[:, 1:], mask)
+    expected = out.logp[0].tolist()
     assert asyncio.run(policy.score(ids)) == pytest.approx(expected, abs=1e-5)
     assert asyncio.run(value.values(ids)) == pytest.approx(out.values[0].tolist(), abs=1e-6)
     assert asyncio.run(load_value_function(tmp_path / "value").value(ids)) == pytest.approx(out.values[0, -1].item())
@@ -167,7 +169,7 @@ def test_value_for_search_is_read_where_it_was_trained(tiny_model, tokenizer, lo
     episode = tokenize_episodes(log[:1], tokenizer)[0][0]
     batch = EpisodeCollator(tokenizer.pad_token_id)([episode])
     with torch.no_grad():
-        trained = trainer.model.eval()(batch["input_ids"], batch["attention_mask"]).values[0]
+        trained = trainer.model.eval()(**model_inputs(batch)).values[0]
     ids = episode.segments[0].token_ids.tolist()
     states = batch["state_mask"][0].nonzero().squeeze(-1).tolist()
     assert len(states) >= 3

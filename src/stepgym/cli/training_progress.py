@@ -58,7 +58,12 @@ def show_training() -> None:
 
 
 def _name(args: Any) -> str:
-    return {"OREOConfig": "OREO", "SupervisedConfig": "supervised training"}.get(type(args).__name__, "training")
+    return {
+        "OREOConfig": "OREO",
+        "SupervisedConfig": "supervised training",
+        "DPOConfig": "DPO",
+        "KTOConfig": "KTO",
+    }.get(type(args).__name__, "training")
 
 
 def save_on_request(stop: Stop) -> Any:

@@ -10,14 +10,19 @@ from typing import TYPE_CHECKING, Any
 from stepgym.errors import require
 
 if TYPE_CHECKING:
+    from stepgym.train.baselines import make_trainer
     from stepgym.train.checkpoints import load, load_value_function
     from stepgym.train.credit import CreditConfig, CreditWarning, ResponseCredit, credit_response, credit_spans
     from stepgym.train.credit_residuals import credited_residuals
     from stepgym.train.credited_episodes import CreditedEpisode, credit_episode, credit_episodes
+    from stepgym.train.metrics_file import MetricsFile
+    from stepgym.train.nonfinite import NonFiniteError
     from stepgym.train.oreo import OREOConfig, OREOTrainer
+    from stepgym.train.preferences import EpisodeDPOTrainer, EpisodeKTOTrainer
+    from stepgym.train.resumable import newest_checkpoint
+    from stepgym.train.selection import DELIMITERS, RewardMap, SelectionReport, balanced
     from stepgym.train.supervised import SupervisedConfig, SupervisedTrainer, successes
     from stepgym.train.tokenize import TokenizedEpisode, TokenizeOptions, tokenize_episode, tokenize_episodes
-    from stepgym.train.trainer import MetricsFile
     from stepgym.train.value_function import TransformersValueFunction
 
 _HOMES = {
@@ -26,7 +31,16 @@ _HOMES = {
     "SupervisedConfig": "supervised",
     "SupervisedTrainer": "supervised",
     "successes": "supervised",
-    "MetricsFile": "trainer",
+    "EpisodeDPOTrainer": "preferences",
+    "EpisodeKTOTrainer": "preferences",
+    "make_trainer": "baselines",
+    "MetricsFile": "metrics_file",
+    "NonFiniteError": "nonfinite",
+    "newest_checkpoint": "resumable",
+    "DELIMITERS": "selection",
+    "RewardMap": "selection",
+    "SelectionReport": "selection",
+    "balanced": "selection",
     "TokenizeOptions": "tokenize",
     "TokenizedEpisode": "tokenize",
     "tokenize_episode": "tokenize",
@@ -51,9 +65,18 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
     "OREOTrainer",
     "SupervisedConfig",
     "SupervisedTrainer",
+    "EpisodeDPOTrainer",
+    "EpisodeKTOTrainer",
+    "make_trainer",
     "MetricsFile",
+    "NonFiniteError",
+    "newest_checkpoint",
     "successes",
     # data
+    "DELIMITERS",
+    "RewardMap",
+    "SelectionReport",
+    "balanced",
     "TokenizeOptions",
     "TokenizedEpisode",
     "tokenize_episode",

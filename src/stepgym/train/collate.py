@@ -1,54 +1,99 @@
-"""Tokenised episodes become a padded batch."""
+"""Tokenised episodes become a batch: padded rows, or one packed row."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from stepgym.train.credited_episodes import CreditedEpisode
-from stepgym.train.tokenize import TokenizedEpisode
+from stepgym.train.tokenize import Segment, TokenizedEpisode
+
+_Row = tuple[int, Segment, NDArray[np.float32] | None]  # episode, segment, credit
 
 
 @dataclass(frozen=True, slots=True)
 class EpisodeCollator:
-    """Pads episodes to one batch; a segment is a row, an episode is never split over batches.
+    """Episodes as tensors; an episode is never split over batches.
 
-    Returns tensors of `(rows, n)`: `input_ids`, `attention_mask`; and of `(rows, n - 1)`: `action_mask`, `state_mask`,
-    `returns`, `credit` (0 for episodes without), `episode_ids` (the episode's index in the batch, -1 is padding).
+    Returns `input_ids` `(rows, n)`, and of `(rows, n - 1)`: `action_mask`, `state_mask`, `returns`, `credit` (0 for
+    episodes without), `episode_ids` (the episode's index in the batch; -1 is padding, or the position before another
+    segment). Padded, a segment is a row, and `attention_mask` `(rows, n)` is added; packed, there is one row, and
+    `position_ids` `(1, n)` and `segment_lengths` `(segments,)` are.
+
+    Attributes:
+        pad_token_id: Fills padded rows.
+        pad_to_multiple_of: Padded rows are this much longer at most.
+        packing: One row without padding. Short episodes come first, because runs of equal length share one attention
+            call.
     """
 
     pad_token_id: int
     pad_to_multiple_of: int = 1
+    packing: bool = False
 
     def __call__(self, episodes: Sequence[TokenizedEpisode]) -> dict[str, Tensor]:
         """The batch of `episodes`."""
-        rows = [
-            (i, segment, episode.credit[k] if isinstance(episode, CreditedEpisode) else None)
-            for i, episode in enumerate(episodes)
-            for k, segment in enumerate(episode.segments)
-        ]
+        return self._packed(episodes) if self.packing else self._padded(episodes)
+
+    def _padded(self, episodes: Sequence[TokenizedEpisode]) -> dict[str, Tensor]:
+        rows = list(_rows(enumerate(episodes)))
         longest = max(len(s.token_ids) for _, s, _ in rows)
         longest = -(-longest // self.pad_to_multiple_of) * self.pad_to_multiple_of
-        batch = {
-            "input_ids": torch.full((len(rows), longest), self.pad_token_id),
-            "attention_mask": torch.zeros(len(rows), longest, dtype=torch.long),
-            "action_mask": torch.zeros(len(rows), longest - 1, dtype=torch.bool),
-            "state_mask": torch.zeros(len(rows), longest - 1, dtype=torch.bool),
-            "returns": torch.zeros(len(rows), longest - 1),
-            "credit": torch.zeros(len(rows), longest - 1),
-            "episode_ids": torch.full((len(rows), longest - 1), -1),
-        }
-        for row, (index, segment, credit) in enumerate(rows):
-            n = len(segment.token_ids)
-            batch["input_ids"][row, :n] = torch.from_numpy(segment.token_ids)
-            batch["attention_mask"][row, :n] = 1
-            batch["action_mask"][row, : n - 1] = torch.from_numpy(segment.action_mask)
-            batch["state_mask"][row, : n - 1] = torch.from_numpy(segment.state_mask)
-            batch["returns"][row, : n - 1] = torch.from_numpy(segment.returns)
-            if credit is not None:
-                batch["credit"][row, : n - 1] = torch.from_numpy(credit)
-            batch["episode_ids"][row, : n - 1] = index
+        batch = _empty(len(rows), longest, self.pad_token_id)
+        batch["attention_mask"] = torch.zeros(len(rows), longest, dtype=torch.long)
+        for row, content in enumerate(rows):
+            batch["attention_mask"][row, : len(content[1].token_ids)] = 1
+            _fill(batch, row, 0, content)
         return batch
+
+    def _packed(self, episodes: Sequence[TokenizedEpisode]) -> dict[str, Tensor]:
+        rows = list(_rows(sorted(enumerate(episodes), key=lambda pair: pair[1].tokens)))
+        lengths = torch.tensor([len(s.token_ids) for _, s, _ in rows])
+        batch = _empty(1, int(lengths.sum()), self.pad_token_id)
+        starts = (lengths.cumsum(0) - lengths).tolist()
+        for start, content in zip(starts, rows, strict=True):
+            _fill(batch, 0, start, content)
+        batch["position_ids"] = torch.cat([torch.arange(n) for n in lengths.tolist()]).unsqueeze(0)
+        batch["segment_lengths"] = lengths
+        return batch
+
+
+def model_inputs(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The part of a batch that the networks read; the rest belongs to the losses."""
+    names = ("input_ids", "action_mask", "attention_mask", "position_ids", "segment_lengths")
+    return {name: batch[name] for name in names if name in batch}
+
+
+def _rows(numbered: Iterable[tuple[int, TokenizedEpisode]]) -> Iterator[_Row]:
+    for i, episode in numbered:
+        for k, segment in enumerate(episode.segments):
+            yield i, segment, episode.credit[k] if isinstance(episode, CreditedEpisode) else None
+
+
+def _empty(rows: int, n: int, pad: int) -> dict[str, Tensor]:
+    return {
+        "input_ids": torch.full((rows, n), pad),
+        "action_mask": torch.zeros(rows, n - 1, dtype=torch.bool),
+        "state_mask": torch.zeros(rows, n - 1, dtype=torch.bool),
+        "returns": torch.zeros(rows, n - 1),
+        "credit": torch.zeros(rows, n - 1),
+        "episode_ids": torch.full((rows, n - 1), -1),
+    }
+
+
+def _fill(batch: dict[str, Tensor], row: int, start: int, content: _Row) -> None:
+    """Write one segment at `start`; the position before its first token stays outside every episode."""
+    index, segment, credit = content
+    tokens, positions = len(segment.token_ids), slice(start, start + len(segment.token_ids) - 1)
+    batch["input_ids"][row, start : start + tokens] = torch.from_numpy(segment.token_ids)
+    batch["action_mask"][row, positions] = torch.from_numpy(segment.action_mask)
+    batch["state_mask"][row, positions] = torch.from_numpy(segment.state_mask)
+    batch["returns"][row, positions] = torch.from_numpy(segment.returns)
+    if credit is not None:
+        batch["credit"][row, positions] = torch.from_numpy(credit)
+    batch["episode_ids"][row, positions] = index

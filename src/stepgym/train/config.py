@@ -18,10 +18,18 @@ class EpisodeTrainingArguments(TrainingArguments):
     Attributes:
         loss_norm: "token" averages over the counted positions of the whole batch, "episode" first within each episode.
         max_length: Longest episode in tokens; longer ones are dropped and counted. None takes the model's context.
+        packing: Put the episodes of a batch into one row without padding, each attending to itself alone.
+        token_cache: Folder for the tokenised log, read back from disk instead of being held in memory.
+        reward_range: Lowest and highest outcome that is right; others are an error. None takes any.
+        merge_adapters: Whether the trained folder holds whole models, or adapters that need their base.
     """
 
     loss_norm: LossNorm = "token"
     max_length: int | None = None
+    packing: bool = False
+    token_cache: str | None = None
+    reward_range: tuple[float, float] | None = None
+    merge_adapters: bool = True
 
     per_device_train_batch_size: int = field(default=16)
     adam_beta2: float = field(default=0.95)

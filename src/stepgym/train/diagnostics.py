@@ -28,7 +28,8 @@ def batch_diagnostics(
 ) -> dict[str, float | Tensor]:
     """Diagnostics of one batch; all tensors `(batch, positions)`. NaN where a class is missing.
 
-    `value_*` and `auc_*` compare V at the first or last state with whether the episode's return is positive;
+    `value_*` and `auc_*` compare V at the first or last state with whether the episode's return is positive, `brier_*`
+    is its mean squared difference from the return (Brier's score where returns are 0 or 1);
     `log_ratio_*` is the log-ratio of all actions of an episode; `explained_variance` is of the returns by V.
     """
     state = residuals.value_mask
@@ -59,6 +60,8 @@ def batch_diagnostics(
         "value_mean_failure": v_first[~success].mean(),
         "auc_first": _auc(v_first, success),
         "auc_last": _auc(v_last, success),
+        "brier_first": (v_first - read(returns, first)).square().mean(),
+        "brier_last": (v_last - read(returns, last)).square().mean(),
         "log_ratio_success": ratio[success].mean(),
         "log_ratio_failure": ratio[~success].mean(),
     }
@@ -75,6 +78,7 @@ class Guard(TrainerCallback):
 
     Attributes:
         message: Why training was stopped or warned about, or "".
+        before: The symptom of the last log line, or "".
     """
 
     def __init__(self, lowest: float, highest: float, mode: GuardMode) -> None:
@@ -82,7 +86,7 @@ class Guard(TrainerCallback):
         self.low, self.high = lowest - slack, highest + slack
         self.mode = mode
         self.message = ""
-        self._before = ""
+        self.before = ""
 
     def on_log(
         self,
@@ -96,11 +100,11 @@ class Guard(TrainerCallback):
         if self.mode == "off" or not logs or "kl" not in logs:
             return
         now = self._symptom(logs)
-        if now and self._before:
+        if now and self.before:
             self.message = f"step {state.global_step}: {now}"
             logger.warning("%s. %s", self.message, _ADVICE)
             control.should_training_stop |= self.mode == "stop"
-        self._before = now
+        self.before = now
 
     def _symptom(self, logs: dict[str, float]) -> str:
         value, kl = logs.get("value_mean", 0.0), logs["kl"]

@@ -1,179 +1,205 @@
 """The networks OREO trains: a causal language model, a value model, and a frozen reference.
 
 `PolicyWithValue` runs all three on one batch. On disk the policy is a plain causal language model and the value model a
-plain one-label token-classification model, both of which transformers loads without stepgym.
+plain one-label token-classification model, both of which transformers loads without stepgym; checkpoints of a run with
+adapters hold the adapters alone.
 """
 
 from __future__ import annotations
 
 import copy
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import (
-    MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING,
-    AutoModelForCausalLM,
-    AutoModelForTokenClassification,
-)
 
 from stepgym.errors import InvalidInputError
+from stepgym.train.adapters import adapters_off, is_adapted, merged, plain, sharing_base, with_adapter, with_own_base
+from stepgym.train.attention import use_packed_attention
+from stepgym.train.logprobs import Head, Reference, token_scores
+from stepgym.train.policy_model import (
+    Checkpointed,
+    check_head,
+    context,
+    last_hidden,
+    restore_policy,
+    save_policy,
+    trunk_of,
+)
+from stepgym.train.value_model import ValueModel
 
 if TYPE_CHECKING:
+    from peft import PeftConfig, PeftModel
     from transformers import PreTrainedModel
 
 Critic = Literal["separate", "shared"]
 
 
 class Outputs(NamedTuple):
-    """What one pass gives.
+    """What one pass gives, 0 at positions that are no action.
 
     Attributes:
-        logits: The policy's. `(batch, n, vocabulary)`
-        values: V after each token, float32. `(batch, n)`
-        ref_logits: The reference's, without gradient. `(batch, n, vocabulary)`
+        logp: Log-probability of the next token under the policy. `(rows, n - 1)`
+        ref_logp: The same under the reference, without gradient. `(rows, n - 1)`
+        kl: KL(policy || reference) over the whole vocabulary. `(rows, n - 1)`
+        values: V after each token, float32. `(rows, n)`
     """
 
-    logits: Tensor
+    logp: Tensor
+    ref_logp: Tensor
+    kl: Tensor
     values: Tensor
-    ref_logits: Tensor
 
 
-class ValueModel(nn.Module):
-    """A transformer trunk with a scalar head, read after each token.
-
-    The head starts at zero, so V = 0 everywhere, and is computed in float32 whatever the trunk's precision: near 1,
-    bfloat16 resolves only 0.008.
-    """
-
-    def __init__(self, trunk: PreTrainedModel, head: nn.Linear | None = None) -> None:
-        super().__init__()
-        if type(trunk.config) not in MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING:
-            raise InvalidInputError(
-                f"a value model needs an architecture with a token-classification form in transformers, "
-                f"{type(trunk.config).__name__} has none"
-            )
-        self.trunk = trunk
-        if head is None:
-            head = nn.Linear(trunk.config.get_text_config().hidden_size, 1, bias=False, dtype=torch.float32)
-            nn.init.zeros_(head.weight)
-        self.head = head
-
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """V after each token. `(batch, n)`, float32."""
-        hidden = self.trunk(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).last_hidden_state
-        return self.read(hidden)
-
-    def read(self, hidden: Tensor) -> Tensor:
-        """V from the last hidden states `(batch, n, hidden)`."""
-        with torch.autocast(device_type=hidden.device.type, enabled=False):
-            return cast(Tensor, self.head(hidden.float())).squeeze(-1)
-
-    def save(self, folder: Path) -> None:
-        """Write a one-label token-classification model (safetensors, `id2label = {0: "value"}`)."""
-        config = copy.deepcopy(self.trunk.config)
-        config.num_labels = 1
-        config.id2label, config.label2id = {0: "value"}, {"value": 0}
-        with torch.device("meta"):
-            whole = AutoModelForTokenClassification.from_config(config)
-        setattr(whole, whole.base_model_prefix, self.trunk)
-        head = nn.Linear(self.head.in_features, 1, dtype=torch.float32)
-        head.weight.data = self.head.weight.detach().cpu()
-        head.bias.data = torch.zeros(1) if self.head.bias is None else self.head.bias.detach().cpu()
-        setattr(whole, _head_name(whole), head)
-        whole.save_pretrained(folder)
-
-    @classmethod
-    def load(cls, folder: Path) -> ValueModel:
-        """The inverse of `save`."""
-        whole = from_folder(AutoModelForTokenClassification, folder)
-        if whole.config.num_labels != 1:
-            raise InvalidInputError(f"{folder}: a value model has one label, this model has {whole.config.num_labels}")
-        head = cast(nn.Linear, getattr(whole, _head_name(whole))).float()
-        if not bool(head.bias.any()):
-            head.bias = None  # type: ignore[assignment]
-        return cls(whole.base_model, head)
-
-
-class PolicyWithValue(nn.Module):
+class PolicyWithValue(Checkpointed):
     """Policy, value and frozen reference as one module.
 
+    | policy | reference | value, critic "separate" |
+    |---|---|---|
+    | trained whole | a frozen copy | a copy of the trunk |
+    | trained whole, `value_peft_config` | a frozen copy | an adapter on the reference's trunk |
+    | `peft_config` | the policy without its adapter | a copy of the trunk |
+    | both | the policy without its adapter | another adapter on the same base: one model in memory |
+
     Args:
-        policy: The causal language model to train; the reference is a frozen copy of it as it is now.
-        critic: "separate" gives the value its own copy of the trunk; "shared" puts the head on the policy's trunk, at
+        policy: The causal language model to train. It is changed in place.
+        critic: "separate" gives the value its own trunk or adapter; "shared" puts the head on the policy's trunk, at
             half the cost: the two losses then meet in one set of weights.
         value: A trained value model to start from, with critic "separate".
+        peft_config: Train an adapter (LoRA) of the policy instead of its weights.
+        value_peft_config: The same for the value.
+        reference: The frozen reference, where it is not the policy as it is now.
+        packing: Whether batches come as one packed row.
     """
 
     def __init__(
-        self, policy: PreTrainedModel, *, critic: Critic = "separate", value: ValueModel | None = None
+        self,
+        policy: PreTrainedModel,
+        *,
+        critic: Critic = "separate",
+        value: ValueModel | None = None,
+        peft_config: PeftConfig | None = None,
+        value_peft_config: PeftConfig | None = None,
+        reference: PreTrainedModel | None = None,
+        packing: bool = False,
     ) -> None:
         super().__init__()
         if critic not in get_args(Critic):
             raise InvalidInputError(f"critic must be one of {get_args(Critic)}, got {critic!r}")
         if value is not None and critic == "shared":
             raise InvalidInputError("a trained value model has its own trunk: use critic='separate'")
+        check_head(policy)
+        if reference is None and peft_config is None:
+            reference = copy.deepcopy(policy)
+        if packing:
+            trained = None if value is None else plain(value.trunk)
+            for model in (policy, reference, trained):
+                if model is not None:
+                    use_packed_attention(model)
         self.critic = critic
-        self.policy = policy
         self.config = policy.config
-        trunk = policy.base_model if critic == "shared" else copy.deepcopy(policy.base_model)
-        self.value = value or ValueModel(cast("PreTrainedModel", trunk))
-        self.reference = copy.deepcopy(policy).eval().requires_grad_(False)
+        trunk: PreTrainedModel | PeftModel | None = None if value is None else value.trunk
+        if critic == "separate" and value_peft_config is not None:
+            base = plain(trunk) if trunk is not None else sharing_base(trunk_of(reference or policy))
+            trunk = with_adapter(base, value_peft_config, trunk_only=True)
+        elif critic == "separate" and trunk is None:
+            trunk = copy.deepcopy(trunk_of(policy))
+        self.policy: PreTrainedModel | PeftModel = policy
+        if peft_config is not None:
+            self.policy = with_adapter(policy, peft_config)
+        self.value = ValueModel(trunk if trunk is not None else trunk_of(policy), None if value is None else value.head)
+        self.reference = None if reference is None else reference.eval().requires_grad_(False)
 
     def train(self, mode: bool = True) -> PolicyWithValue:
         """Training mode for policy and value; the reference never leaves evaluation mode."""
         super().train(mode)
-        self.reference.eval()
+        if self.reference is not None:
+            self.reference.eval()
         return self
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Outputs:
-        """Everything the losses need, for right-padded rows."""
-        shared = self.critic == "shared"
-        out = self.policy(
-            input_ids=input_ids, attention_mask=attention_mask, use_cache=False, output_hidden_states=shared
+    def forward(
+        self,
+        input_ids: Tensor,
+        action_mask: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        segment_lengths: Tensor | None = None,
+    ) -> Outputs:
+        """Everything the losses need.
+
+        Args:
+            input_ids: `(rows, n)`
+            action_mask: Where log-probabilities and KL are wanted. `(rows, n - 1)`
+            attention_mask: Of right-padded rows. `(rows, n)`
+            position_ids: Of one packed row. `(1, n)`
+            segment_lengths: Of one packed row. `(segments,)`
+        """
+        policy = plain(self.policy)
+        where = context(policy, attention_mask, position_ids, segment_lengths)
+        at = action_mask.bool()
+        ref_hidden, ref_head = self._reference_pass(input_ids, at, where)
+        hidden = last_hidden(policy, input_ids, where)
+        values = self.value.read(hidden) if self.critic == "shared" else self.value(input_ids, **where)
+        scores = token_scores(
+            hidden[:, :-1][at], input_ids[:, 1:][at], Head.of(policy), Reference(ref_hidden, ref_head)
         )
-        # The last hidden state is taken after the final norm, as by the language-model head.
-        values = self.value.read(out.hidden_states[-1]) if shared else self.value(input_ids, attention_mask)
-        with torch.no_grad():
-            ref = self.reference(input_ids=input_ids, attention_mask=attention_mask, use_cache=False)
-        return Outputs(out.logits, values, ref.logits)
+        logp, ref_logp, kl = (t.new_zeros(at.shape).masked_scatter(at, t) for t in scores)
+        return Outputs(logp, ref_logp, kl, values)
+
+    @torch.no_grad()
+    def _reference_pass(self, input_ids: Tensor, at: Tensor, where: dict[str, Any]) -> tuple[Tensor, Head]:
+        """Final hidden states `(actions, hidden)` and head of the reference."""
+        if self.reference is not None:
+            return last_hidden(self.reference, input_ids, where)[:, :-1][at], Head.of(self.reference)
+        model = plain(self.policy)
+        was_training = model.training
+        # Without dropout and without activation checkpointing.
+        model.eval()
+        with self._adapters_off():
+            hidden = last_hidden(model, input_ids, where)[:, :-1][at]
+        model.train(was_training)
+        return hidden, Head.of(model)
+
+    def _adapters_off(self) -> AbstractContextManager[None]:
+        return adapters_off(self.policy) if is_adapted(self.policy) else nullcontext()
 
     def value_parameters(self) -> list[nn.Parameter]:
         """The parameters of the value's own group: the whole value model, or the head of a shared trunk."""
         module: nn.Module = self.value.head if self.critic == "shared" else self.value
         return list(module.parameters())
 
+    def unshare(self) -> None:
+        """Give the value's trunk a base of its own, in place: FSDP refuses shared parameters."""
+        for other in (self.policy, self.reference):
+            if other is not None and self.critic == "separate":
+                with_own_base(self.value.trunk, other)
+
+    def transformers_models(self) -> list[PreTrainedModel]:
+        """The policy, and the value where it has a trunk of its own."""
+        return [plain(self.policy), *([plain(self.value.trunk)] if self.critic == "separate" else [])]
+
     def save(self, folder: Path) -> None:
-        """Write `policy/` and `value/`; the reference is not written."""
-        self.policy.save_pretrained(folder / "policy")
-        self.value.save(folder / "value")
+        """Write `policy/` and `value/` as whole models, adapters merged; the reference is not written."""
+        policy = merged(self.policy)
+        policy.save_pretrained(folder / "policy")
+        value = self.value if self.critic == "separate" else ValueModel(trunk_of(policy), self.value.head)
+        value.save(folder / "value")
+
+    def save_adapters(self, folder: Path) -> None:
+        """Write `policy/` and `value/` with the adapters alone where there are any."""
+        save_policy(self.policy, folder / "policy")
+        self.value.save_adapter(folder / "value") if self._value_is_adapted else self.value.save(folder / "value")
 
     def restore(self, folder: Path) -> None:
-        """Load the weights written by `save` into this module, in place."""
-        policy = AutoModelForCausalLM.from_pretrained(folder / "policy")
-        self.policy.load_state_dict(policy.state_dict())
-        value = ValueModel.load(folder / "value")
-        if self.critic == "separate":
-            self.value.trunk.load_state_dict(value.trunk.state_dict())
-        self.value.head.load_state_dict(value.head.state_dict())
+        """Load what `save_adapters` wrote into this module, in place."""
+        restore_policy(self.policy, folder / "policy")
+        if self._value_is_adapted:
+            self.value.restore_adapter(folder / "value")
+        else:
+            self.value.restore(folder / "value", head_only=self.critic == "shared")
 
-
-def from_folder(kind: Any, folder: str | Path) -> Any:
-    """`kind.from_pretrained(folder)`, with `InvalidInputError` for what is missing, foreign or damaged there."""
-    try:
-        return kind.from_pretrained(folder)
-    except (OSError, ValueError, SafetensorError) as error:
-        raise InvalidInputError(f"{str(folder)!r}: expected a saved model, and it cannot be read: {error}") from error
-
-
-def loaded(model: PreTrainedModel | str | Path) -> tuple[PreTrainedModel, int | None]:
-    """The causal language model, loaded if a name or folder was given, and the most tokens it reads, if it says so."""
-    if isinstance(model, str | Path):
-        model = cast("PreTrainedModel", from_folder(AutoModelForCausalLM, model))
-    return model, getattr(model.config.get_text_config(), "max_position_embeddings", None)
-
-
-def _head_name(model: nn.Module) -> str:
-    return next(name for name, child in model.named_children() if isinstance(child, nn.Linear))
+    @property
+    def _value_is_adapted(self) -> bool:
+        return is_adapted(self.value.trunk) or (self.critic == "shared" and is_adapted(self.policy))

@@ -10,22 +10,29 @@ import json
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 import torch
 from torch import Tensor
 
 from stepgym.errors import InvalidInputError
+from stepgym.train.collate import model_inputs
 from stepgym.train.config import EpisodeTrainingArguments
 from stepgym.train.credit_residuals import credited_residuals
 from stepgym.train.diagnostics import Guard, GuardMode, batch_diagnostics
-from stepgym.train.losses import Level, masked_mean, oreo_residuals, reverse_kl, token_logprobs
-from stepgym.train.models import Critic, Outputs, PolicyWithValue, ValueModel, loaded
+from stepgym.train.losses import Level, masked_mean, oreo_residuals
+from stepgym.train.model_card import Part
+from stepgym.train.models import Critic, Outputs, PolicyWithValue
+from stepgym.train.pretrained import loaded
 from stepgym.train.spans import DEFAULT_DELIMITERS
+from stepgym.train.token_cache import outcomes as outcomes_of
 from stepgym.train.tokenize import States, TokenizeOptions
+from stepgym.train.trained_folder import save_networks, write_card
 from stepgym.train.trainer import Episodes, EpisodeTrainer, StepCounts
+from stepgym.train.value_model import ValueModel
 
 if TYPE_CHECKING:
+    from peft import PeftConfig
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
 logger = logging.getLogger(__name__)
@@ -47,6 +54,8 @@ class OREOConfig(EpisodeTrainingArguments):
             episode, which gives a decision in a short answer more weight than the same decision in a long one.
         critic: "separate" or "shared" trunk, see `PolicyWithValue`.
         value_learning_rate: Learning rate of the value; None takes `learning_rate`.
+        policy_freeze_ratio: Share of the updates, from the start, in which only the value learns; 1 trains the value
+            alone.
         states: Where V is trained; None follows the level ("step" for step level, else "token").
         delimiters: What ends a reasoning step.
         max_length: Longest episode in tokens; longer ones are dropped and counted. None takes the model's context.
@@ -58,6 +67,7 @@ class OREOConfig(EpisodeTrainingArguments):
     level: Level = "token"
     critic: Critic = "separate"
     value_learning_rate: float | None = None
+    policy_freeze_ratio: float = 0.0
     states: States | None = None
     delimiters: tuple[str, ...] = DEFAULT_DELIMITERS
     guard: GuardMode = "stop"
@@ -74,6 +84,8 @@ class OREOConfig(EpisodeTrainingArguments):
             raise InvalidInputError(f"beta must be > 0, got {self.beta}")
         if self.alpha < 0:
             raise InvalidInputError(f"alpha must be >= 0, got {self.alpha}")
+        if not 0 <= self.policy_freeze_ratio <= 1:
+            raise InvalidInputError(f"policy_freeze_ratio must be from 0 to 1, got {self.policy_freeze_ratio}")
 
     @classmethod
     def paper(cls, **overrides: Any) -> Self:
@@ -103,13 +115,16 @@ class OREOTrainer(EpisodeTrainer):
     the two losses are added.
 
     Args:
-        model: A causal language model or where to load it from; it is the start of the policy, and a frozen copy of it
-            is the reference.
+        model: A causal language model or where to load it from; it is the start of the policy, and as it is now, the
+            reference.
         args: Settings.
         train_dataset: An episode log, any iterable of `Episode`, or tokenised episodes.
         eval_dataset: The same, for the evaluation loss.
         processing_class: The tokenizer of the model that wrote the log.
+        peft_config: Train an adapter (LoRA) of the policy; its frozen base is then the reference.
+        value_peft_config: The same for the value, `peft_config` unless given; None trains the whole trunk.
         value_model: A trained value model to go on from.
+        reference: Another frozen reference than `model`, or where to load it from.
         callbacks: Further transformers callbacks.
     """
 
@@ -122,14 +137,25 @@ class OREOTrainer(EpisodeTrainer):
         train_dataset: Episodes | None = None,
         eval_dataset: Episodes | None = None,
         processing_class: PreTrainedTokenizerBase | None = None,
+        peft_config: PeftConfig | None = None,
         *,
+        value_peft_config: PeftConfig | Literal["same"] | None = "same",
         value_model: ValueModel | None = None,
+        reference: PreTrainedModel | str | Path | None = None,
         callbacks: list[TrainerCallback] | None = None,
     ) -> None:
         args = args or OREOConfig()
         model, context = loaded(model)
         super().__init__(
-            PolicyWithValue(model, critic=args.critic, value=value_model),
+            PolicyWithValue(
+                model,
+                critic=args.critic,
+                value=value_model,
+                peft_config=peft_config,
+                value_peft_config=peft_config if value_peft_config == "same" else value_peft_config,
+                reference=None if reference is None else loaded(reference)[0],
+                packing=args.packing,
+            ),
             args,
             train_dataset,
             eval_dataset,
@@ -137,7 +163,9 @@ class OREOTrainer(EpisodeTrainer):
             options=args.tokenize_options(context),
             callbacks=callbacks,
         )
-        outcomes = {e.outcome for e in cast(Any, self.train_dataset) or ()}
+        if self.is_fsdp_enabled:
+            self.networks.unshare()
+        outcomes = set() if self.train_dataset is None else set(outcomes_of(cast(Any, self.train_dataset)).tolist())
         if len(outcomes) == 1:
             logger.warning("All episodes have the outcome %g: none can be preferred to another.", *outcomes)
         self.guard = Guard(min(outcomes, default=0.0), max(outcomes, default=1.0), args.guard)
@@ -157,13 +185,13 @@ class OREOTrainer(EpisodeTrainer):
     ) -> Tensor | tuple[Tensor, Outputs]:
         """Value loss + policy loss + alpha KL of one micro-batch, as its share of the optimiser step's means."""
         step = self.counts(inputs, num_items_in_batch)
-        out: Outputs = model(inputs["input_ids"], inputs["attention_mask"])
-        values = out.values[:, :-1]  # (batch, positions), as everything below
+        out: Outputs = model(**model_inputs(inputs))
+        values = out.values[:, :-1]  # (rows, positions), as everything below
         action, ids = inputs["action_mask"], inputs["episode_ids"]
         norm = self.args.loss_norm
         residuals = oreo_residuals(
-            token_logprobs(out.logits, inputs["input_ids"]),
-            token_logprobs(out.ref_logits, inputs["input_ids"]),
+            out.logp,
+            out.ref_logp,
             values,
             action,
             inputs["state_mask"],
@@ -184,13 +212,20 @@ class OREOTrainer(EpisodeTrainer):
         policy_loss = masked_mean(
             residuals.policy.square(), residuals.policy_mask, ids, loss_norm=norm, denominator=policy_terms
         )
-        kl = reverse_kl(
-            out.logits[:, :-1], out.ref_logits[:, :-1], action, loss_norm=norm, episode_ids=ids, denominator=actions
-        )
+        kl = masked_mean(out.kl, action, ids, loss_norm=norm, denominator=actions)
         self.record_shares(value_loss=value_loss, policy_loss=policy_loss, kl=kl)
+        self.record(alpha_over_beta2=self.args.alpha / self.args.beta**2)
         self.record(**batch_diagnostics(residuals, values, inputs["returns"], ids))
         loss = (value_loss + policy_loss + self.args.alpha * kl) * step.processes
         return (loss, out) if return_outputs else loss
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
+        """As in transformers; a frozen policy receives no gradient."""
+        loss = super().training_step(*args, **kwargs)
+        if self.state.global_step < self.args.policy_freeze_ratio * self.state.max_steps:
+            for parameter in self._groups()[0]:
+                parameter.grad = None
+        return loss
 
     def create_optimizer(self, model: torch.nn.Module | None = None) -> torch.optim.Optimizer:
         """One AdamW with a group for the policy and a group for the value."""
@@ -214,8 +249,18 @@ class OREOTrainer(EpisodeTrainer):
         policy, value = self._groups()
         value_norm = self.accelerator.clip_grad_norm_(value, self.args.max_grad_norm)
         policy_norm = self.accelerator.clip_grad_norm_(policy, self.args.max_grad_norm)
+        self.check_gradients(policy=policy_norm, value=value_norm)
         self.record(grad_norm_value=value_norm, grad_norm_policy=policy_norm)
         return cast(Tensor, policy_norm)
+
+    def progress(self) -> dict[str, Any]:
+        """With what the guard has seen."""
+        return {**super().progress(), "guard": self.guard.before}
+
+    def resume_progress(self, progress: dict[str, Any]) -> None:
+        """With what the guard had seen."""
+        super().resume_progress(progress)
+        self.guard.before = progress["guard"]
 
     def _groups(self) -> tuple[list[torch.nn.Parameter], list[torch.nn.Parameter]]:
         model = self.networks
@@ -226,12 +271,13 @@ class OREOTrainer(EpisodeTrainer):
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """Write `policy/` (with the tokenizer), `value/` and the settings."""
         folder = Path(output_dir or self.args.output_dir or ".")
-        model = self.networks
-        model.save(folder)
-        for part in ("policy", "value"):
-            cast(Any, self.processing_class).save_pretrained(folder / part)
+        save_networks(self, self.networks, folder)
         settings = {name: getattr(self.args, name) for name in ("beta", "alpha", "level", "loss_norm", "critic")}
         (folder / "oreo.json").write_text(json.dumps(settings, indent=2) + "\n")
+        parts: tuple[Part, ...] = ("policy", "value")
+        for part in parts:
+            cast(Any, self.processing_class).save_pretrained(folder / part)
+            write_card(self, self.networks, folder / part, part, "OREO", settings)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
         """Take policy and value from a checkpoint; the reference stays the model this trainer was made with."""

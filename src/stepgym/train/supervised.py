@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
 
 from stepgym.agents.episodes import Episode
 from stepgym.errors import InvalidInputError
+from stepgym.train.collate import model_inputs
 from stepgym.train.config import EpisodeTrainingArguments
-from stepgym.train.losses import supervised_loss, token_logprobs
-from stepgym.train.models import loaded
+from stepgym.train.losses import supervised_loss
+from stepgym.train.policy_model import PolicyModel
+from stepgym.train.pretrained import loaded
 from stepgym.train.tokenize import TokenizeOptions
+from stepgym.train.trained_folder import save_networks, write_card
 from stepgym.train.trainer import Episodes, EpisodeTrainer, StepCounts
 
 if TYPE_CHECKING:
+    from peft import PeftConfig
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
 
@@ -47,13 +51,14 @@ class SupervisedTrainer(EpisodeTrainer):
         train_dataset: Episodes | None = None,
         eval_dataset: Episodes | None = None,
         processing_class: PreTrainedTokenizerBase | None = None,
+        peft_config: PeftConfig | None = None,
         *,
         callbacks: list[TrainerCallback] | None = None,
     ) -> None:
         args = args or SupervisedConfig()
         model, context = loaded(model)
         super().__init__(
-            model,
+            PolicyModel(model, peft_config=peft_config, packing=args.packing),
             args,
             train_dataset,
             eval_dataset,
@@ -71,16 +76,31 @@ class SupervisedTrainer(EpisodeTrainer):
     ) -> Tensor | tuple[Tensor, Any]:
         """This micro-batch's share of the mean negative log-likelihood of the optimiser step."""
         step = self.counts(inputs, num_items_in_batch)
-        out = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False)
+        logp = model(**model_inputs(inputs))
         loss = supervised_loss(
-            token_logprobs(out.logits, inputs["input_ids"]),
+            logp,
             inputs["action_mask"],
             loss_norm=self.args.loss_norm,
             episode_ids=inputs["episode_ids"],
             denominator=step.actions if self.args.loss_norm == "token" else step.episodes_with_actions,
         )
         loss = loss * step.processes
-        return (loss, out) if return_outputs else loss
+        return (loss, logp) if return_outputs else loss
+
+    @property
+    def networks(self) -> PolicyModel:
+        """The policy, out of any wrapper."""
+        return cast(PolicyModel, self.accelerator.unwrap_model(self.model))
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        folder = Path(output_dir or self.args.output_dir or ".")
+        save_networks(self, self.networks, folder)
+        cast(Any, self.processing_class).save_pretrained(folder)
+        settings = {"loss_norm": self.args.loss_norm}
+        write_card(self, self.networks, folder, "policy", "supervised fine-tuning", settings)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
+        self.networks.restore(Path(resume_from_checkpoint))
 
 
 def successes(episodes: Iterable[Episode]) -> list[Episode]:

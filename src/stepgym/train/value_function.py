@@ -9,7 +9,7 @@ import torch
 
 from stepgym.agents.batching import MicroBatcher
 from stepgym.errors import InvalidInputError
-from stepgym.train.models import ValueModel
+from stepgym.train.value_model import ValueModel
 
 
 class TransformersValueFunction:

@@ -1,0 +1,216 @@
+r"""Log-probabilities of given tokens and the exact KL to a reference, without ever holding all logits.
+
+The language-model head runs over a chunk of positions at a time, on the positions that are asked for only. With logits
+`z = W h` and reference logits `z'`, `p = softmax(z)`, `q = softmax(z')`,
+
+.. math::
+    \ell = \log p_y, \quad \mathrm{KL} = \sum_j p_j (\log p_j - \log q_j), \quad
+    \frac{\partial \ell}{\partial h} = W_y - p^\top W, \quad
+    \frac{\partial \mathrm{KL}}{\partial h} = \sum_j p_j (\log p_j - \log q_j - \mathrm{KL})\, W_j .
+
+With a frozen head both gradients are two vectors of the hidden size per position: they are made in the forward pass,
+while the chunk's logits are at hand, and scaled in the backward pass. A head that is trained itself is recomputed
+chunk by chunk in the backward pass instead, because its own gradient needs the logits again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.utils.checkpoint import checkpoint
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+# Upper bound on the buffers of one chunk.
+CHUNK_BYTES = 112 * 2**20
+
+
+class Head(nn.Module):
+    """The language-model head of a causal model: final hidden states to logits, in float32 or better.
+
+    Args:
+        linear: The output layer.
+        scale: Factor on its output.
+        softcap: `c` of `c * tanh(z / c)`, or None.
+    """
+
+    def __init__(self, linear: nn.Module, *, scale: float = 1.0, softcap: float | None = None) -> None:
+        super().__init__()
+        self.linear = linear
+        self.scale = scale
+        self.softcap = softcap
+
+    @classmethod
+    def of(cls, model: PreTrainedModel) -> Head:
+        """The head of `model`, with the factors its configuration names (Cohere, Granite, Gemma)."""
+        config = model.config.get_text_config()
+        scale = float(getattr(config, "logit_scale", None) or 1.0) / float(
+            getattr(config, "logits_scaling", None) or 1.0
+        )
+        return cls(
+            cast(nn.Module, model.get_output_embeddings()),
+            scale=scale,
+            softcap=getattr(config, "final_logit_softcapping", None),
+        )
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Logits of `(positions, hidden)`: `(positions, vocabulary)`."""
+        logits = _real(self.linear(hidden))
+        logits = logits if self.scale == 1.0 else logits * self.scale
+        return logits if self.softcap is None else self.softcap * torch.tanh(logits / self.softcap)
+
+    @property
+    def is_frozen_matrix(self) -> bool:
+        """Whether it is one matrix that receives no gradient."""
+        return (
+            isinstance(self.linear, nn.Linear)
+            and cast(Any, self.linear).bias is None
+            and not self.linear.weight.requires_grad
+            and self.scale == 1.0
+            and self.softcap is None
+        )
+
+
+class TokenScores(NamedTuple):
+    """Per position, all `(positions,)`: log-probability, the reference's (no gradient), exact KL to the reference."""
+
+    logp: Tensor
+    ref_logp: Tensor
+    kl: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What the policy is compared with: its final hidden states `(positions, hidden)` and its head."""
+
+    hidden: Tensor
+    head: Head
+
+
+def token_scores(hidden: Tensor, targets: Tensor, head: Head, reference: Reference) -> TokenScores:
+    """Log-probabilities of `targets` `(positions,)` after `hidden` `(positions, hidden)`, and the KL to `reference`."""
+    rows = _rows(hidden, head)
+    if head.is_frozen_matrix and reference.head.is_frozen_matrix:
+        weight, ref_weight = (_weight(h, hidden) for h in (head, reference.head))
+        with torch.autocast(hidden.device.type, enabled=False):
+            logp, ref_logp, kl = _FrozenHeadScores.apply(  # type: ignore[no-untyped-call]
+                hidden.to(weight.dtype), reference.hidden.to(ref_weight.dtype), weight, ref_weight, targets, rows
+            )
+        return TokenScores(logp, ref_logp, kl)
+
+    def chunk(hidden: Tensor, ref_hidden: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        logp = torch.log_softmax(head(hidden), dim=-1)
+        with torch.no_grad():
+            ref_logp = torch.log_softmax(reference.head(ref_hidden), dim=-1)
+        kl = (logp.exp() * _difference(logp, ref_logp)).sum(-1)
+        return _pick(logp, targets), _pick(ref_logp, targets), kl
+
+    return TokenScores(*_by_chunk(chunk, rows, hidden, reference.hidden, targets))
+
+
+def token_logprobs_of(hidden: Tensor, targets: Tensor, head: Head) -> Tensor:
+    """Log-probabilities of `targets` `(positions,)` after `hidden` `(positions, hidden)`."""
+
+    def chunk(hidden: Tensor, targets: Tensor) -> tuple[Tensor]:
+        logits = head(hidden)
+        return (_pick(logits, targets) - torch.logsumexp(logits, dim=-1),)
+
+    return _by_chunk(chunk, _rows(hidden, head), hidden, targets)[0]
+
+
+class _FrozenHeadScores(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: Tensor, ref_hidden: Tensor, weight: Tensor, ref_weight: Tensor, targets: Tensor, rows: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        wanted = ctx.needs_input_grad[0]
+        real = _real(hidden[:0]).dtype
+        logp, ref_logp, kl = (torch.empty(len(targets), dtype=real, device=hidden.device) for _ in range(3))
+        by_logp, by_kl = (torch.empty(hidden.shape if wanted else (0,), dtype=real, device=hidden.device) for _ in "ab")
+        for start in range(0, len(targets), rows):
+            part = slice(start, start + rows)
+            y, count = targets[part], len(targets[part])
+            # Both products of a chunk go through the matrix together where it is one: it is read half as often.
+            both = _log_softmax_(_logits(hidden[part], ref_hidden[part], weight, ref_weight))
+            log_p, log_q = both[:count], both[count:]
+            logp[part], ref_logp[part] = _pick(log_p, y), _pick(log_q, y)
+            # In place from here on: `log_q` becomes p (log p - log q), `log_p` becomes p.
+            terms = log_q.neg_().add_(log_p)
+            p = log_p.exp_()
+            terms.mul_(p)
+            kl[part] = divergence = terms.sum(-1)
+            if wanted:
+                # The divergence is taken off before the product, not after it: the two would cancel.
+                terms.addcmul_(p, divergence.unsqueeze(-1), value=-1)
+                gradients = _real(both.to(weight.dtype) @ weight)
+                by_logp[part] = _real(weight[y]) - gradients[:count]
+                by_kl[part] = gradients[count:]
+        ctx.save_for_backward(by_logp, by_kl)
+        ctx.mark_non_differentiable(ref_logp)
+        ctx.dtype = hidden.dtype
+        return logp, ref_logp, kl
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_logp: Tensor, _: Tensor, d_kl: Tensor) -> tuple[Tensor | None, ...]:
+        by_logp, by_kl = ctx.saved_tensors
+        hidden = by_logp * d_logp.unsqueeze(-1) + by_kl * d_kl.unsqueeze(-1)
+        return hidden.to(ctx.dtype), None, None, None, None, None
+
+
+def _logits(hidden: Tensor, ref_hidden: Tensor, weight: Tensor, ref_weight: Tensor) -> Tensor:
+    """Logits of the policy, then of the reference: `(2 * positions, vocabulary)`."""
+    if weight.data_ptr() == ref_weight.data_ptr():
+        return torch.cat([hidden, ref_hidden]) @ weight.T
+    return torch.cat([hidden @ weight.T, ref_hidden @ ref_weight.T])
+
+
+def _by_chunk(function: Any, rows: int, *tensors: Tensor) -> tuple[Tensor, ...]:
+    """`function` over chunks of rows, recomputed in the backward pass so that no chunk's logits are kept."""
+    parts = [t.split(rows) for t in tensors]
+    outputs = [
+        checkpoint(function, *chunk, use_reentrant=False) if torch.is_grad_enabled() else function(*chunk)
+        for chunk in zip(*parts, strict=True)
+    ]
+    return tuple(torch.cat(column) for column in zip(*outputs, strict=True))
+
+
+def _rows(hidden: Tensor, head: Head) -> int:
+    """Positions per chunk."""
+    vocabulary = int(cast(Any, head.linear).weight.shape[0])
+    # Of policy and reference each: the logits in float32 or better, and a copy in the precision of the products.
+    size = {torch.float64: 8, torch.float32: 4}.get(hidden.dtype, 4 + 2)
+    return max(1, CHUNK_BYTES // (2 * size * vocabulary))
+
+
+def _weight(head: Head, like: Tensor) -> Tensor:
+    """The head's matrix in the precision the products run in, cast once and not once per chunk."""
+    weight = cast(Tensor, head.linear.weight).detach()
+    device = like.device.type
+    return weight.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else weight
+
+
+def _log_softmax_(logits: Tensor) -> Tensor:
+    logits = _real(logits)
+    # A few rows at a time: `logsumexp` takes as much memory as what it is given.
+    for rows in logits.split(8):
+        rows.sub_(torch.logsumexp(rows, dim=-1, keepdim=True))
+    return logits
+
+
+def _difference(logp: Tensor, ref_logp: Tensor) -> Tensor:
+    # A token that the policy rules out contributes 0, whatever the reference thinks of it.
+    return torch.where(torch.isneginf(logp), 0.0, logp - ref_logp)
+
+
+def _pick(values: Tensor, columns: Tensor) -> Tensor:
+    return values.gather(-1, columns.unsqueeze(-1)).squeeze(-1)
+
+
+def _real(values: Tensor) -> Tensor:
+    return values if values.dtype == torch.float64 else values.float()

@@ -1,0 +1,140 @@
+"""`ValueModel`: a transformer trunk with a scalar head, on disk a plain one-label token-classification model."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor, nn
+from transformers import (
+    MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING,
+    AutoModelForCausalLM,
+    AutoModelForTokenClassification,
+)
+
+from stepgym.errors import InvalidInputError, require
+from stepgym.train.adapters import is_adapted, merged, plain, restore_adapter
+from stepgym.train.pretrained import from_folder
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedModel
+
+_HEAD_FILE = "value_head.safetensors"
+
+
+class ValueModel(nn.Module):
+    """A transformer trunk with a scalar head, read after each token.
+
+    The head starts at zero, so V = 0 everywhere, and is computed in float32 whatever the trunk's precision: near 1,
+    bfloat16 resolves only 0.008.
+    """
+
+    def __init__(self, trunk: PreTrainedModel | PeftModel, head: nn.Linear | None = None) -> None:
+        super().__init__()
+        config = plain(trunk).config
+        if type(config) not in MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING:
+            raise InvalidInputError(
+                f"a value model needs an architecture with a token-classification form in transformers, "
+                f"{type(config).__name__} has none"
+            )
+        self.trunk = trunk
+        if head is None:
+            head = nn.Linear(config.get_text_config().hidden_size, 1, bias=False, dtype=torch.float32)
+            nn.init.zeros_(head.weight)
+        self.head = head
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None, **arguments: Any) -> Tensor:
+        """V after each token. `(batch, n)`, float32. Further arguments go to the trunk."""
+        trunk: Any = plain(self.trunk)
+        out = trunk(input_ids=input_ids, attention_mask=attention_mask, use_cache=False, **arguments)
+        return self.read(out.last_hidden_state)
+
+    def read(self, hidden: Tensor) -> Tensor:
+        """V from the last hidden states `(batch, n, hidden)`."""
+        with torch.autocast(device_type=hidden.device.type, enabled=False):
+            return cast(Tensor, self.head(hidden.to(self.head.weight.dtype))).squeeze(-1)
+
+    def save(self, folder: Path) -> None:
+        """Write a one-label token-classification model (safetensors, `id2label = {0: "value"}`), adapters merged."""
+        trunk = merged(self.trunk)
+        config = copy.deepcopy(trunk.config)
+        config.num_labels = 1
+        config.id2label, config.label2id = {0: "value"}, {"value": 0}
+        with torch.device("meta"):
+            whole = AutoModelForTokenClassification.from_config(config)
+        setattr(whole, whole.base_model_prefix, trunk)
+        head = nn.Linear(self.head.in_features, 1, dtype=torch.float32)
+        head.weight.data = self.head.weight.detach().cpu()
+        head.bias.data = torch.zeros(1) if self.head.bias is None else self.head.bias.detach().cpu()
+        setattr(whole, _head_name(whole), head)
+        whole.save_pretrained(folder)
+
+    def save_adapter(self, folder: Path) -> None:
+        """Write the head, and the trunk's adapter in peft's format; a trunk without one is the policy's."""
+        from safetensors.torch import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        if is_adapted(self.trunk):
+            cast(Any, self.trunk).save_pretrained(folder, save_embedding_layers=False)
+        head = {name: t.detach().cpu().contiguous() for name, t in self.head.state_dict().items()}
+        save_file(head, folder / _HEAD_FILE)
+
+    def restore(self, folder: Path, *, head_only: bool = False) -> None:
+        """Load what `save` wrote into this module, in place."""
+        saved = ValueModel.load(folder)
+        if not head_only:
+            plain(self.trunk).load_state_dict(saved.trunk.state_dict())
+        self.head.load_state_dict(saved.head.state_dict())
+
+    def restore_adapter(self, folder: Path) -> None:
+        """Load what `save_adapter` wrote into this module, in place."""
+        if is_adapted(self.trunk):
+            restore_adapter(self.trunk, folder)
+        self.head.load_state_dict(_head_weights(folder))
+
+    @staticmethod
+    def is_saved(folder: Path) -> bool:
+        """Whether `load` would find something in `folder`."""
+        return any((folder / name).is_file() for name in ("config.json", _HEAD_FILE))
+
+    @classmethod
+    def load(cls, folder: Path) -> ValueModel:
+        """The inverse of `save`, and of `save_adapter` where the base can be found; adapters are merged."""
+        if (folder / _HEAD_FILE).is_file():
+            return cls(_adapted_trunk(folder), _head(_head_weights(folder)))
+        whole = from_folder(AutoModelForTokenClassification, folder)
+        if whole.config.num_labels != 1:
+            raise InvalidInputError(f"{folder}: a value model has one label, this model has {whole.config.num_labels}")
+        head = cast(nn.Linear, getattr(whole, _head_name(whole))).float()
+        if not bool(head.bias.any()):
+            head.bias = None  # type: ignore[assignment]
+        return cls(whole.base_model, head)
+
+
+def _adapted_trunk(folder: Path) -> PreTrainedModel:
+    """The trunk of a value adapter: its own, or the policy's beside it."""
+    peft = require("peft", extra="train")
+    if not (folder / "adapter_config.json").is_file():
+        return cast("PreTrainedModel", from_folder(AutoModelForCausalLM, folder.parent / "policy").base_model)
+    base = from_folder(peft.PeftConfig, folder).base_model_name_or_path
+    trunk = from_folder(AutoModelForCausalLM, base or folder).base_model
+    return cast("PreTrainedModel", peft.PeftModel.from_pretrained(trunk, folder).merge_and_unload())
+
+
+def _head_weights(folder: Path) -> dict[str, Tensor]:
+    from safetensors.torch import load_file
+
+    return load_file(folder / _HEAD_FILE)
+
+
+def _head(weights: dict[str, Tensor]) -> nn.Linear:
+    head = nn.Linear(weights["weight"].shape[1], 1, bias="bias" in weights, dtype=torch.float32)
+    head.load_state_dict(weights)
+    return head
+
+
+def _head_name(model: nn.Module) -> str:
+    return next(name for name, child in model.named_children() if isinstance(child, nn.Linear))
