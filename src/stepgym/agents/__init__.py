@@ -10,7 +10,7 @@ from stepgym.agents.doctor import examine
 from stepgym.agents.episodes import Episode, Step
 from stepgym.agents.evaluate import compare, evaluate, summarize, table
 from stepgym.agents.evaluation import Comparison, Evaluation
-from stepgym.agents.exporters import to_chat, to_dpo, to_kto, to_oreo, to_sft, write_rows
+from stepgym.agents.exporters import to_chat, to_dpo, to_kto, to_oreo, to_sft, to_step_dpo, write_rows
 from stepgym.agents.history import FitContext, FullHistory, History, LastTurns, WithHistory
 from stepgym.agents.importers import (
     ImportReport,
@@ -110,6 +110,7 @@ __all__ = [
     "to_minari",
     "to_oreo",
     "to_sft",
+    "to_step_dpo",
     "value_metrics",
     "write_rows",
 ]

@@ -8,14 +8,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from stepgym.agents import jsonlines
-from stepgym.agents.episodes import Episode
+from stepgym.agents.episodes import Episode, Step
 from stepgym.agents.policy import Message
+from stepgym.agents.preference_pairs import (
+    LoggedIds,
+    PairOrder,
+    check_pairing,
+    context_ids,
+    draw_pairs,
+    logged_ids,
+    step_pairs,
+)
 from stepgym.errors import InvalidInputError
 
 Row = dict[str, Any]
@@ -62,36 +72,99 @@ def to_sft(episodes: Iterable[Episode]) -> Iterator[Row]:
             yield {"messages": chat_of(episode)}
 
 
-def to_kto(episodes: Iterable[Episode]) -> Iterator[Row]:
-    """All decided episodes for TRL's KTOTrainer: `prompt`, `completion`, `label`."""
+def to_kto(episodes: Iterable[Episode], *, ids: bool = False) -> Iterator[Row]:
+    """All decided episodes for TRL's KTOTrainer: `prompt`, `completion`, `label`.
+
+    Args:
+        episodes: A log.
+        ids: Also write `prompt_ids`, `completion_ids` and `completion_mask` (1 where the agent wrote the token), in the
+            ids of the log; None where an episode has none or its context was rewritten on the way.
+    """
     for episode in episodes:
         if episode.success is not None and episode.steps:
             prompt, completion = _split(episode)
-            yield {"prompt": prompt, "completion": completion, "label": episode.success}
+            row: Row = {"prompt": prompt, "completion": completion, "label": episode.success}
+            if ids:
+                logged = logged_ids(episode)
+                row |= {"prompt_ids": None if logged is None else list(logged.prompt)} | _part("completion", logged)
+            yield row
 
 
-def to_dpo(episodes: Iterable[Episode], *, pairs_per_task: int = 6, seed: int = 0) -> Iterator[Row]:
+def to_dpo(
+    episodes: Iterable[Episode],
+    *,
+    pairs_per_task: int = 6,
+    order: PairOrder = "random",
+    seed: int = 0,
+    ids: bool = False,
+) -> Iterator[Row]:
     """Pairs for TRL's DPOTrainer: `prompt`, `chosen`, `rejected`, a success and a failure of the same task.
 
-    Holds all decided episodes in memory. Only episodes that begin with the same observation make pairs; of all that
-    are possible for a task at most `pairs_per_task` are drawn with `seed`, none twice.
+    Holds all decided episodes in memory. Only episodes that begin with the same observation make pairs.
+
+    Args:
+        episodes: A log.
+        pairs_per_task: Of all pairs that are possible for a task at most so many, none twice. The paper of OREO took
+            6 (1.5 B), 10 (7 B) and 5 (ALFWorld).
+        order: "random" draws them with `seed`, "shortest" takes those with the fewest tokens (characters where the log
+            has no ids).
+        seed: Of the draw.
+        ids: Also write `prompt_ids`, `chosen_ids`, `chosen_mask`, `rejected_ids` and `rejected_mask` (1 where the agent
+            wrote the token), in the ids of the log; None where they have none or do not share the prompt's ids.
     """
-    if pairs_per_task < 1:
-        raise InvalidInputError(f"pairs_per_task must be at least 1, got {pairs_per_task}")
-    tasks: dict[tuple[str, str], tuple[list[Any], list[Any]]] = {}
+    check_pairing(pairs_per_task, order)
+    # A conversation and a plain text cannot stand in one pair.
+    tasks: dict[tuple[str, str, bool], tuple[list[Episode], list[Episode]]] = {}
     for episode in episodes:
         if episode.success is not None and episode.steps:
-            prompt, completion = _split(episode)
-            first = prompt if isinstance(prompt, str) else prompt[0]["content"]
-            rejected, chosen = tasks.setdefault((episode.task_id, first), ([], []))
-            (chosen if episode.success else rejected).append((prompt, completion))
+            key = (episode.task_id, episode.steps[0].observation, len(episode.steps) == 1)
+            tasks.setdefault(key, ([], []))[episode.success].append(episode)
     generator = np.random.default_rng(seed)
     for rejected, chosen in tasks.values():
-        # A conversation and a plain text cannot stand in one pair.
-        possible = [(c, r) for c in chosen for r in rejected if type(c[0]) is type(r[0])]
-        for index in generator.permutation(len(possible))[:pairs_per_task]:
-            (prompt, good), (_, bad) = possible[index]
-            yield {"prompt": prompt, "chosen": good, "rejected": bad}
+        drawn = draw_pairs(chosen, rejected, pairs_per_task, order=order, generator=generator, length=_length)
+        for good, bad in drawn:
+            prompt, completion = _split(good)
+            row: Row = {"prompt": prompt, "chosen": completion, "rejected": _split(bad)[1]}
+            if ids:
+                won, lost = logged_ids(good), logged_ids(bad)
+                if won is None or lost is None or won.prompt != lost.prompt:
+                    won = lost = None
+                row |= {"prompt_ids": None if won is None else list(won.prompt)}
+                row |= _part("chosen", won) | _part("rejected", lost)
+            yield row
+
+
+def to_step_dpo(
+    episodes: Iterable[Episode], *, pairs_per_step: int = 1, margin: float = 0.0, ids: bool = False
+) -> Iterator[Row]:
+    """Pairs of single actions for TRL's DPOTrainer, from the forks of a log with branches.
+
+    `prompt` holds the conversation up to the fork, `chosen` and `rejected` one message each; `chosen_score` and
+    `rejected_score` are the mean outcomes of the episodes that took the action.
+
+    Args:
+        episodes: A log with branches, see `stepgym.agents.Episode` and `preference_pairs.step_pairs`.
+        pairs_per_step: At most so many pairs from one fork, those with the largest difference first.
+        margin: Differences of mean outcomes up to this are no preference.
+        ids: As in `to_dpo`.
+    """
+    for pair in step_pairs(episodes, pairs_per_step=pairs_per_step, margin=margin):
+        good, bad = (episode.steps[pair.step] for episode in (pair.chosen, pair.rejected))
+        context = replace(pair.chosen, steps=pair.chosen.steps[: pair.step + 1])
+        row: Row = {
+            "prompt": chat_of(context)[:-1] or [{"role": "user", "content": ""}],
+            "chosen": [{"role": "assistant", "content": good.action}],
+            "rejected": [{"role": "assistant", "content": bad.action}],
+            "chosen_score": pair.chosen_score,
+            "rejected_score": pair.rejected_score,
+        }
+        if ids:
+            before = context_ids(pair.chosen, pair.step)
+            known = before is not None and before == context_ids(pair.rejected, pair.step)
+            row |= {"prompt_ids": list(before or ()) if known else None}
+            row |= _part("chosen", _action_ids(good) if known else None)
+            row |= _part("rejected", _action_ids(bad) if known else None)
+        yield row
 
 
 def write_rows(rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[str]) -> int:
@@ -127,3 +200,22 @@ def _split(episode: Episode) -> tuple[Any, Any]:
     messages = chat_of(episode)
     first = 1 if messages[0]["role"] == "user" else 0
     return messages[:first] or [{"role": "user", "content": ""}], messages[first:]
+
+
+def _length(episode: Episode) -> int:
+    """Tokens the agent wrote; characters where they are not known."""
+    ids = [step.completion.token_ids if step.completion is not None else None for step in episode.steps]
+    if any(written is None for written in ids):
+        return sum(len(step.action) for step in episode.steps)
+    return sum(len(written or ()) for written in ids)
+
+
+def _action_ids(step: Step) -> LoggedIds | None:
+    written = None if step.completion is None else step.completion.token_ids
+    return None if written is None else LoggedIds((), written, (True,) * len(written))
+
+
+def _part(name: str, logged: LoggedIds | None) -> Row:
+    if logged is None:
+        return {f"{name}_ids": None, f"{name}_mask": None}
+    return {f"{name}_ids": list(logged.completion), f"{name}_mask": [int(w) for w in logged.written]}

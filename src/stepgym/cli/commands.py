@@ -47,6 +47,8 @@ COMMANDS = (
     Command("verify", "verify", "verdicts on a log or a file, beside logged outcomes, another verifier or your labels"),
     Command("doctor", "doctor", "look at a log before training on it"),
     Command("train", "train", "learn a policy and a value function from a log"),
+    Command("iterate", "iterate", "collect, train and evaluate in turn, each time with the policy that came of it"),
+    Command("compare", "compare", "OREO and its baselines from one log, in one table with intervals and compute"),
     Command("evaluate", "evaluate", "success of a policy with intervals, also with search, also compared"),
     Command("report", "report", "one HTML page about a run"),
     Command("alfworld", "alfworld", "pack ALFWorld's official games into one small file"),

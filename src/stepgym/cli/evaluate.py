@@ -42,7 +42,13 @@ def configure(parser: Parser) -> None:
     search.add_argument("--search", choices=SEARCHES, metavar="|".join(SEARCHES), help="how to choose at every turn")
     search.add_argument("--width", type=int, help="width of the beam (default: 3), or number of samples (default: 8)")
     search.add_argument("--value", metavar="DIR", help="the value function (default: the one beside the policy)")
-    search.add_argument("--delimiter", type=unescaped, help="what ends a step of the beam search (default: a new line)")
+    search.add_argument(
+        "--delimiter",
+        action="append",
+        type=unescaped,
+        help='what ends a step of the beam search: a text, "newline" or "period", as --delimiters of `stepgym train` '
+        "(default: newline); may be repeated",
+    )
     parser.output(required=False)
     add_device(parser)
     add_sampling(parser)

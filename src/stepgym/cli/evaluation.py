@@ -18,6 +18,7 @@ from stepgym.cli.parser import Arguments
 from stepgym.cli.playing import policy_prompt
 from stepgym.cli.policies import reading_model, value_folder
 from stepgym.cli.terminal import remark
+from stepgym.cli.training_data import named_delimiters
 from stepgym.errors import InvalidInputError
 from stepgym.report.recorder import RunRecorder
 
@@ -90,7 +91,8 @@ class Evaluator:
         if search == "best-of-n":
             n = width or 8
             return BestOfNPolicy(contender.policy, value, n), f"best of {n} by value"
-        beam = StepBeamPolicy(contender.policy, value, width=width or 3, delimiter=self.args.delimiter or "\n")
+        delimiter = named_delimiters(self.args.delimiter or ("newline",))
+        beam = StepBeamPolicy(contender.policy, value, width=width or 3, delimiter=delimiter)
         return beam, f"step beam {width or 3}"
 
     def _value(self, contender: Contender) -> Any:

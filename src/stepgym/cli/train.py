@@ -6,13 +6,14 @@ import math
 from pathlib import Path
 from typing import Any
 
+from stepgym.cli.adapters import add_adapters, check_adapters
 from stepgym.cli.parser import Arguments, KeyValue, Parser
 from stepgym.cli.playing import add_prompt, prompt_of, prompt_settings
 from stepgym.cli.policies import is_hub_name, model_folder
 from stepgym.cli.run_folder import open_run, refuse_full, refuse_other
 from stepgym.cli.settings import Setting, add_settings, given, settings_in_source
 from stepgym.cli.small_model import LEARNING_RATE, SIZES
-from stepgym.cli.training_data import read_data
+from stepgym.cli.training_data import add_selection, check_selection, mapped, read_data
 from stepgym.errors import InvalidInputError, require, unknown_name
 
 EXAMPLE = """
@@ -22,7 +23,7 @@ stepgym train runs/quickstart/episodes --model runs/sft --learning-rate 1e-3 --m
 METHODS = ("oreo", "sft", "rejection-sampling")
 
 # The few of transformers' TrainingArguments that most runs set; all others go through --set.
-_TRAINING = (
+TRAINING = (
     Setting("learning_rate", "float", f"learning rate (default: 5e-6, sft 2e-5, from scratch {LEARNING_RATE:g})"),
     Setting("per_device_train_batch_size", "int", "episodes per forward pass (default: 16)"),
     Setting("gradient_accumulation_steps", "int", "forward passes per update (default: 1)"),
@@ -39,6 +40,13 @@ _RESUMED = (
     "model",
     "from_scratch",
     "method",
+    "reference",
+    "balance",
+    "reward_map",
+    "min_actions",
+    "lora",
+    "lora_alpha",
+    "value_lora",
     "seed",
     "eval_fraction",
     "prompt",
@@ -49,7 +57,7 @@ _RESUMED = (
 
 def method_settings() -> list[Setting]:
     """What `OREOConfig` adds to `TrainingArguments`."""
-    known = {s.name for s in _TRAINING} | {"output_dir"}
+    known = {s.name for s in TRAINING} | {"output_dir"}
     own = settings_in_source("stepgym.train.oreo", "OREOConfig")
     return [s for s in own if s.help and s.name not in known]
 
@@ -70,13 +78,26 @@ def configure(parser: Parser) -> None:
         "--method", choices=METHODS, default="oreo", metavar="|".join(METHODS), help="what to train (default: oreo)"
     )
     parser.add_argument(
+        "--reference",
+        metavar="DIR",
+        help="with --method oreo: the model that the policy is held to (default: what it starts from)",
+    )
+    parser.output()
+    add_training(parser)
+    add_prompt(parser)
+
+
+def add_training(parser: Parser, *, seed: bool = True) -> None:
+    """The options of how to train, whatever from; without `--seed` where a command has one already."""
+    parser.add_argument(
         "--eval-fraction",
         type=float,
         default=0.1,
         help="share of the tasks held back, for the value function to be evaluated on (default: 0.1)",
     )
-    parser.output()
-    add_settings(parser, _TRAINING, title="training")
+    add_selection(parser)
+    add_adapters(parser)
+    add_settings(parser, [s for s in TRAINING if seed or s.name != "seed"], title="training")
     parser.add_argument(
         "--set",
         action=KeyValue,
@@ -84,18 +105,19 @@ def configure(parser: Parser) -> None:
         help="any other of transformers' TrainingArguments; may be repeated",
     )
     add_settings(parser, method_settings(), title="OREO")
-    add_prompt(parser)
 
 
 def run(args: Arguments) -> None:
     """Train, keep the result, and evaluate the value function on the tasks that were held back."""
     if (args.model is None) == (args.from_scratch is None):
         raise InvalidInputError("say what to start from: --model DIR (what wrote the log) or --from-scratch tiny")
-    _check_numbers(args)
+    check_training(args)
     refuse_full(args)
-    if args.model is not None and not is_hub_name(args.model):
-        model_folder(Path(args.model).expanduser())
-    data = read_data(args.log, args.eval_fraction, seed=args.seed if args.seed is not None else 42)
+    for name in (args.model, args.reference):
+        if name is not None and not is_hub_name(name):
+            model_folder(Path(name).expanduser())
+    seed = args.seed if args.seed is not None else 42
+    data = mapped(read_data(args.log, args.eval_fraction, seed=seed, balance=args.balance), args.reward_map)
     require("transformers", extra="train")
     from stepgym.cli.training import Training
 
@@ -103,7 +125,7 @@ def run(args: Arguments) -> None:
     training = Training(args, data, config)
     prompt = prompt_of(args, training.tokenizer, trained=args.model)
     resolved = {
-        s.name: _plain(getattr(config, s.name)) for s in (*_TRAINING, *method_settings()) if hasattr(config, s.name)
+        s.name: _plain(getattr(config, s.name)) for s in (*TRAINING, *method_settings()) if hasattr(config, s.name)
     }
     settings = args.parser.settings(args, **resolved, **prompt_settings(prompt))
     refuse_other(args, settings, _RESUMED)
@@ -113,7 +135,7 @@ def run(args: Arguments) -> None:
         title=f"{args.method} from {args.log}",
         settings=settings,
         seeds=[config.seed],
-        inputs=[args.log, args.model],
+        inputs=[args.log, args.model, args.reference],
     )
     training.run(record, prompt)
 
@@ -124,7 +146,7 @@ def _config(args: Arguments) -> Any:
 
     from stepgym.train import OREOConfig, SupervisedConfig
 
-    own, general = given(args, method_settings()), given(args, _TRAINING)
+    own, general = given(args, method_settings()), given(args, TRAINING)
     kind: Any = OREOConfig if args.method == "oreo" else SupervisedConfig
     known = {f.name for f in fields(kind) if f.init}
     for name in own:
@@ -146,16 +168,20 @@ def _config(args: Arguments) -> Any:
         raise InvalidInputError(f"these training settings do not go together: {error}") from error
 
 
-def _check_numbers(args: Arguments) -> None:
+def check_training(args: Arguments) -> None:
     """Refuse what no training takes, before the log is read."""
-    general = given(args, _TRAINING)
+    check_adapters(args)
+    check_selection(args)
+    if args.reference is not None and args.method != "oreo":
+        raise InvalidInputError(f"--reference is a setting of --method oreo, not of {args.method}")
+    general = given(args, TRAINING)
     for name, value in {**general, **given(args, method_settings()), **(args.set or {})}.items():
         flag = f"--set {name}" if name in (args.set or {}) else f"--{name.replace('_', '-')}"
         if isinstance(value, float) and not math.isfinite(value):
             raise InvalidInputError(f"{flag} must be a finite number, got {value}")
         # -1 updates: the epochs decide.
         low = -1 if name == "max_steps" else 0
-        if name in {s.name for s in _TRAINING} and isinstance(value, int | float) and value < low:
+        if name in {s.name for s in TRAINING} and isinstance(value, int | float) and value < low:
             raise InvalidInputError(f"{flag} must be {low} or more, got {value}")
 
 

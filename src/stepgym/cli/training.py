@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from stepgym.agents.prompts import PromptFormat
 from stepgym.cli import interrupts
+from stepgym.cli.adapters import adapters
 from stepgym.cli.data_check import data_check
 from stepgym.cli.parser import Arguments
 from stepgym.cli.policies import is_hub_name, model_folder, reading_model
@@ -75,8 +75,7 @@ class Training:
             with record.phase("evaluate the value"):
                 self._check_value(record, trainer, held_back)
         else:
-            self.model.save_pretrained(folder / "policy")
-            self.tokenizer.save_pretrained(folder / "policy")
+            trainer.save_model(str(folder / "policy"))
         (folder / "held_back_tasks.txt").write_text(
             "".join(f"{task}\n" for task in self.data.held_back_tasks), encoding="utf-8"
         )
@@ -97,39 +96,38 @@ class Training:
         if self.args.method == "rejection-sampling":
             train = successes(train)
         context = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        extra = adapters(self.args)
+        if self.args.reference is not None:
+            extra["reference"] = _load(self.args.reference)[1]
+        kind: Any = SupervisedTrainer
+        options = TokenizeOptions(max_length=self.config.longest(context))
         if self.args.method == "oreo":
-            options = replace(self.config.tokenize_options(context), prompt=prompt)
-            kind: Any = OREOTrainer
-        else:
-            options = TokenizeOptions(max_length=self.config.longest(context), prompt=prompt)
-            kind = SupervisedTrainer
-        tokens = tokenized(train, self.tokenizer, options, what="to train on")
+            options, kind = self.config.tokenize_options(context), OREOTrainer
+        options = replace(options, prompt=prompt, min_actions=self.args.min_actions or 1)
+        cache = self.config.token_cache
+        tokens = tokenized(train, self.tokenizer, options, what="to train on", cache=cache)
         if not tokens:
             raise InvalidInputError("no episode of the log can be trained on (see the counts above)")
-        rest = tokenized(held_back, self.tokenizer, options, what="held back") if held_back else []
+        rest = tokenized(held_back, self.tokenizer, options, what="held back", cache=cache) if held_back else []
         show_training()
-        trainer = kind(self.model, self.config, tokens, processing_class=self.tokenizer)
+        trainer = kind(self.model, self.config, tokens, processing_class=self.tokenizer, **extra)
         trainer.add_callback(MetricsFile(record.metrics_path(self.args.method.replace("-", "_"))))
         return trainer, rest
 
     def _train(self, trainer: Any, folder: Path) -> None:
-        from transformers.trainer_utils import get_last_checkpoint
+        from stepgym.train.resumable import newest_checkpoint
 
         checkpoints = folder / "checkpoints"
-        last = get_last_checkpoint(str(checkpoints)) if self.args.resume and checkpoints.is_dir() else None
-        if last and _finished(Path(last), self.config):
-            # transformers would make one more update.
-            remark(f"{last} is the end of the training already")
-            trainer._load_from_checkpoint(last)
-            return
-        if last:
-            remark(f"going on from {last}")
+        last = newest_checkpoint(checkpoints) if self.args.resume else None
+        if last is not None:
+            done = trainer._finished(last)
+            remark(f"{last} is the end of the training already" if done else f"going on from {last}")
         try:
             with interrupts.stop_softly() as stop:
                 trainer.add_callback(save_on_request(stop))
-                trainer.train(resume_from_checkpoint=last)
+                trainer.train(resume_from_checkpoint=None if last is None else str(last))
         except KeyboardInterrupt:
-            kept = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+            kept = newest_checkpoint(checkpoints)
             what = f"{kept} is kept." if kept else "no checkpoint was written yet."
             raise interrupts.Interrupted(what, interrupts.resume_command()) from None
         if stop.asked and trainer.state.global_step < trainer.state.max_steps:
@@ -156,14 +154,6 @@ class Training:
         for sentence in found.sentences():
             add_note(record, sentence)
             say(sentence)
-
-
-def _finished(checkpoint: Path, config: Any) -> bool:
-    """Whether all updates that are asked for were made."""
-    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
-    if config.max_steps > 0:
-        return bool(state["global_step"] >= config.max_steps)
-    return bool(state["global_step"] >= state["max_steps"] and state["num_train_epochs"] >= config.num_train_epochs)
 
 
 def _load(name: str) -> tuple[Any, Any]:
