@@ -147,31 +147,45 @@ def packing(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+class Bare(Clock):
+    """After each update, its model calls alone, on the same batch."""
+
+    def __init__(self, trainer: OREOTrainer) -> None:
+        super().__init__()
+        self.networks, self.batches = trainer.networks, []
+        self.optimizer = torch.optim.AdamW([p for p in self.networks.parameters() if p.requires_grad], lr=0.0)
+        self.bare: list[float] = []
+        collate = trainer.data_collator
+
+        def keep(episodes: Any) -> Any:
+            self.batches.append(collate(episodes))
+            return self.batches[-1]
+
+        trainer.data_collator = keep
+
+    def on_step_end(self, *args: Any, **kwargs: Any) -> None:
+        super().on_step_end(*args, **kwargs)
+        start = time.process_time()
+        # Batches are drawn ahead of their update.
+        out = self.networks(**model_inputs(self.batches[len(self.bare)]))
+        (out.logp.sum() + out.kl.sum() + out.values.sum()).backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.bare.append(time.process_time() - start)
+
+
 def overhead(args: argparse.Namespace) -> dict[str, Any]:
-    """An update of the trainer against its model calls, on the same batches."""
+    """An update of the trainer against its model calls, on the same batches, one after the other."""
     with tempfile.TemporaryDirectory() as folder:
         trainer = make_trainer(args, folder, packing=True)
-        clock = Clock()
-        trainer.add_callback(clock)
-        batches = []
-        collate = trainer.data_collator
-        trainer.data_collator = lambda episodes: batches.append(collate(episodes)) or batches[-1]
+        bare = Bare(trainer)
+        trainer.add_callback(bare)
         trainer.train()
-        networks = trainer.networks
-        optimizer = torch.optim.AdamW([p for p in networks.parameters() if p.requires_grad], lr=1e-6)
-        bare = []
-        for batch in batches[: args.updates + 1]:
-            start = time.process_time()
-            out = networks(**model_inputs(batch))
-            (out.logp.sum() + out.kl.sum() + out.values.sum()).backward()
-            optimizer.step()
-            optimizer.zero_grad()
-            bare.append(time.process_time() - start)
-    ratios = [ours / model for ours, model in zip(clock.cpu[1:], bare[1:], strict=False)]
+    ratios = [ours / model for ours, model in zip(bare.cpu[1:], bare.bare[1:], strict=True)]
     return {
-        "update_cpu_s": round(statistics.median(clock.cpu[1:]), 3),
-        "bare_model_calls_cpu_s": round(statistics.median(bare[1:]), 3),
-        "overhead": round(sum(clock.cpu[1:]) / sum(bare[1:]) - 1, 4),
+        "update_cpu_s": round(statistics.median(bare.cpu[1:]), 3),
+        "bare_model_calls_cpu_s": round(statistics.median(bare.bare[1:]), 3),
+        "overhead": round(statistics.median(ratios) - 1, 4),
         "overhead_by_update": [round(r - 1, 3) for r in ratios],
     }
 
