@@ -57,7 +57,7 @@ def test_what_is_read_from_the_source_is_what_the_class_has():
     from stepgym.train import OREOConfig
 
     fields = {f.name: f for f in dataclasses.fields(OREOConfig)}
-    found = {s.name: s for s in settings_in_source("stepgym.train.oreo", "OREOConfig")}
+    found = {s.name: s for s in settings_in_source("stepgym.train.oreo_config", "OREOConfig")}
     general = {f.name for f in dataclasses.fields(TrainingArguments)}
     assert set(found) >= set(fields) - general
     for name, setting in found.items():

@@ -181,6 +181,17 @@ def test_checkpoints_hold_adapters_and_resume(tiny_model, tokenizer, log, tmp_pa
     assert asyncio.run(policy.score(ids)) == pytest.approx(out.logp[0].tolist(), abs=1e-4)
 
 
+def test_the_seed_repeats_a_run(tiny_model, tokenizer, log, tmp_path) -> None:
+    ends = []
+    for draws in (0, 7):
+        torch.rand(draws)  # what happened in the process before is no part of the run
+        model = copy.deepcopy(tiny_model)
+        trainer = OREOTrainer(model, settings(tmp_path), log, processing_class=tokenizer, peft_config=lora())
+        trainer.train()
+        ends.append(trainer.networks.state_dict())
+    assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
+
+
 def test_adapters_alone_can_be_the_result(tiny_model, tokenizer, log, tmp_path) -> None:
     args = settings(tmp_path, merge_adapters=False, max_steps=1)
     trainer = OREOTrainer(tiny_model, args, log, processing_class=tokenizer, peft_config=lora())

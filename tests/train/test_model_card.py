@@ -29,7 +29,7 @@ def test_a_card_tells_machines_what_the_model_is():
         "base_model": "Qwen/Qwen2.5-Math-1.5B",
         "tags": ["stepgym", "oreo", "reinforcement-learning", "policy"],
     }
-    value = head(model_card("value", method="OREO", base="/home/me/model"))
+    value = head(model_card("value", method="OREO", base="../models/mine"))
     assert value["pipeline_tag"] == "token-classification"
     assert not {"base_model", "license"} & value.keys(), "a folder is no name on the hub, and nothing is guessed"
 

@@ -71,7 +71,7 @@ def add_device(parser: Parser) -> None:
 
 def model_folder(folder: Path) -> Path:
     """The folder with the language model: `folder` itself or its `policy/`."""
-    if (folder / "policy" / "config.json").is_file():
+    if _is_model(folder / "policy"):
         return folder / "policy"
     if _is_model(folder):
         return folder
@@ -131,10 +131,21 @@ def best_device() -> str | None:
 
 
 def _is_model(folder: Path) -> bool:
+    if any((folder / name).is_file() for name in ("adapter_config.json", "value_head.safetensors")):
+        return True
     try:
         return "model_type" in json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, TypeError):
         return False
+
+
+def look_here() -> None:
+    """Let modules of the current folder be found."""
+    import sys
+
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
 
 
 def _scripted(target: str) -> Policy:
@@ -148,11 +159,7 @@ def _scripted(target: str) -> Policy:
 
 def _load_here(target: str) -> Any:
     """The object at "module:attribute"; modules of the current folder are found too, as with `python -m`."""
-    import sys
-
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    look_here()
     return Plugin(target, target, distribution="the given name").load()
 
 

@@ -48,6 +48,9 @@ _RESUMED = (
     "lora_alpha",
     "value_lora",
     "seed",
+    "learning_rate",
+    "per_device_train_batch_size",
+    "gradient_accumulation_steps",
     "eval_fraction",
     "prompt",
     "prompt_prefix",
@@ -57,8 +60,9 @@ _RESUMED = (
 
 def method_settings() -> list[Setting]:
     """What `OREOConfig` adds to `TrainingArguments`."""
-    known = {s.name for s in TRAINING} | {"output_dir"}
-    own = settings_in_source("stepgym.train.oreo", "OREOConfig")
+    # A range of two numbers is for Python; here `--reward-map` brings rewards into theirs.
+    known = {s.name for s in TRAINING} | {"output_dir", "reward_range"}
+    own = settings_in_source("stepgym.train.oreo_config", "OREOConfig")
     return [s for s in own if s.help and s.name not in known]
 
 

@@ -14,6 +14,7 @@ from stepgym.agents.importers import read_references
 from stepgym.agents.log import EpisodeLog
 from stepgym.agents.log_folder import EPISODES
 from stepgym.agents.reverify import AgreementReport, reverify
+from stepgym.cli.policies import look_here
 from stepgym.errors import InvalidInputError
 from stepgym.verifiers import Verifier, get_verifier
 from stepgym.verifiers.verifier import registry
@@ -53,6 +54,7 @@ def refuse_no_verifier(name: str) -> None:
     """
     if ":" not in name or name in registry.names():
         return
+    look_here()
     target = registry.get(name)
     made: Any = target
     if inspect.isroutine(target):

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from stepgym.train.credited_episodes import CreditedEpisode, credit_episode, credit_episodes
     from stepgym.train.metrics_file import MetricsFile
     from stepgym.train.nonfinite import NonFiniteError
-    from stepgym.train.oreo import OREOConfig, OREOTrainer
+    from stepgym.train.oreo import OREOTrainer
+    from stepgym.train.oreo_config import OREOConfig
     from stepgym.train.preferences import EpisodeDPOTrainer, EpisodeKTOTrainer
     from stepgym.train.resumable import newest_checkpoint
     from stepgym.train.selection import DELIMITERS, RewardMap, SelectionReport, balanced
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from stepgym.train.value_function import TransformersValueFunction
 
 _HOMES = {
-    "OREOConfig": "oreo",
+    "OREOConfig": "oreo_config",
     "OREOTrainer": "oreo",
     "SupervisedConfig": "supervised",
     "SupervisedTrainer": "supervised",

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from stepgym.agents.episodes import Episode
 from stepgym.errors import require, unknown_name
-from stepgym.train.oreo import OREOConfig, OREOTrainer
+from stepgym.train.oreo import OREOTrainer
+from stepgym.train.oreo_config import OREOConfig
 from stepgym.train.supervised import SupervisedConfig, SupervisedTrainer, successes
 
 if TYPE_CHECKING:

@@ -94,7 +94,7 @@ class Reference:
 
 def token_scores(hidden: Tensor, targets: Tensor, head: Head, reference: Reference) -> TokenScores:
     """Log-probabilities of `targets` `(positions,)` after `hidden` `(positions, hidden)`, and the KL to `reference`."""
-    rows = _rows(hidden, head)
+    rows = rows_of_chunk(hidden, head)
     if head.is_frozen_matrix and reference.head.is_frozen_matrix:
         weight, ref_weight = (_weight(h, hidden) for h in (head, reference.head))
         with torch.autocast(hidden.device.type, enabled=False):
@@ -107,10 +107,10 @@ def token_scores(hidden: Tensor, targets: Tensor, head: Head, reference: Referen
         logp = torch.log_softmax(head(hidden), dim=-1)
         with torch.no_grad():
             ref_logp = torch.log_softmax(reference.head(ref_hidden), dim=-1)
-        kl = (logp.exp() * _difference(logp, ref_logp)).sum(-1)
-        return _pick(logp, targets), _pick(ref_logp, targets), kl
+        kl = (logp.exp() * difference(logp, ref_logp)).sum(-1)
+        return pick(logp, targets), pick(ref_logp, targets), kl
 
-    return TokenScores(*_by_chunk(chunk, rows, hidden, reference.hidden, targets))
+    return TokenScores(*by_chunk(chunk, rows, hidden, reference.hidden, targets))
 
 
 def token_logprobs_of(hidden: Tensor, targets: Tensor, head: Head) -> Tensor:
@@ -118,9 +118,9 @@ def token_logprobs_of(hidden: Tensor, targets: Tensor, head: Head) -> Tensor:
 
     def chunk(hidden: Tensor, targets: Tensor) -> tuple[Tensor]:
         logits = head(hidden)
-        return (_pick(logits, targets) - torch.logsumexp(logits, dim=-1),)
+        return (pick(logits, targets) - torch.logsumexp(logits, dim=-1),)
 
-    return _by_chunk(chunk, _rows(hidden, head), hidden, targets)[0]
+    return by_chunk(chunk, rows_of_chunk(hidden, head), hidden, targets)[0]
 
 
 class _FrozenHeadScores(torch.autograd.Function):
@@ -138,7 +138,7 @@ class _FrozenHeadScores(torch.autograd.Function):
             # Both products of a chunk go through the matrix together where it is one: it is read half as often.
             both = _log_softmax_(_logits(hidden[part], ref_hidden[part], weight, ref_weight))
             log_p, log_q = both[:count], both[count:]
-            logp[part], ref_logp[part] = _pick(log_p, y), _pick(log_q, y)
+            logp[part], ref_logp[part] = pick(log_p, y), pick(log_q, y)
             # In place from here on: `log_q` becomes p (log p - log q), `log_p` becomes p.
             terms = log_q.neg_().add_(log_p)
             p = log_p.exp_()
@@ -170,7 +170,7 @@ def _logits(hidden: Tensor, ref_hidden: Tensor, weight: Tensor, ref_weight: Tens
     return torch.cat([hidden @ weight.T, ref_hidden @ ref_weight.T])
 
 
-def _by_chunk(function: Any, rows: int, *tensors: Tensor) -> tuple[Tensor, ...]:
+def by_chunk(function: Any, rows: int, *tensors: Tensor) -> tuple[Tensor, ...]:
     """`function` over chunks of rows, recomputed in the backward pass so that no chunk's logits are kept."""
     parts = [t.split(rows) for t in tensors]
     outputs = [
@@ -180,7 +180,7 @@ def _by_chunk(function: Any, rows: int, *tensors: Tensor) -> tuple[Tensor, ...]:
     return tuple(torch.cat(column) for column in zip(*outputs, strict=True))
 
 
-def _rows(hidden: Tensor, head: Head) -> int:
+def rows_of_chunk(hidden: Tensor, head: Head) -> int:
     """Positions per chunk."""
     vocabulary = int(cast(Any, head.linear).weight.shape[0])
     # Of policy and reference each: the logits in float32 or better, and a copy in the precision of the products.
@@ -203,12 +203,13 @@ def _log_softmax_(logits: Tensor) -> Tensor:
     return logits
 
 
-def _difference(logp: Tensor, ref_logp: Tensor) -> Tensor:
-    # A token that the policy rules out contributes 0, whatever the reference thinks of it.
+def difference(logp: Tensor, ref_logp: Tensor) -> Tensor:
+    """`logp - ref_logp`; a token that the policy rules out contributes 0, whatever the reference thinks of it."""
     return torch.where(torch.isneginf(logp), 0.0, logp - ref_logp)
 
 
-def _pick(values: Tensor, columns: Tensor) -> Tensor:
+def pick(values: Tensor, columns: Tensor) -> Tensor:
+    """The value in the given column `(rows,)` of each row of `values` `(rows, columns)`."""
     return values.gather(-1, columns.unsqueeze(-1)).squeeze(-1)
 
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from stepgym.errors import InvalidInputError
 from stepgym.train.adapters import adapters_off, is_adapted, merged, plain, sharing_base, with_adapter, with_own_base
 from stepgym.train.attention import use_packed_attention
+from stepgym.train.divergence import CachedReference, cached_scores, reference_scores
 from stepgym.train.logprobs import Head, Reference, token_scores
 from stepgym.train.policy_model import (
     Checkpointed,
@@ -43,7 +44,7 @@ class Outputs(NamedTuple):
     Attributes:
         logp: Log-probability of the next token under the policy. `(rows, n - 1)`
         ref_logp: The same under the reference, without gradient. `(rows, n - 1)`
-        kl: KL(policy || reference) over the whole vocabulary. `(rows, n - 1)`
+        kl: KL(policy || reference), with a cached reference as in `divergence`. `(rows, n - 1)`
         values: V after each token, float32. `(rows, n)`
     """
 
@@ -71,6 +72,7 @@ class PolicyWithValue(Checkpointed):
         peft_config: Train an adapter (LoRA) of the policy instead of its weights.
         value_peft_config: The same for the value.
         reference: The frozen reference, where it is not the policy as it is now.
+        reference_cached: Batches bring the reference's log-probabilities: no copy of the policy is kept for them.
         packing: Whether batches come as one packed row.
     """
 
@@ -83,6 +85,7 @@ class PolicyWithValue(Checkpointed):
         peft_config: PeftConfig | None = None,
         value_peft_config: PeftConfig | None = None,
         reference: PreTrainedModel | None = None,
+        reference_cached: bool = False,
         packing: bool = False,
     ) -> None:
         super().__init__()
@@ -91,7 +94,7 @@ class PolicyWithValue(Checkpointed):
         if value is not None and critic == "shared":
             raise InvalidInputError("a trained value model has its own trunk: use critic='separate'")
         check_head(policy)
-        if reference is None and peft_config is None:
+        if reference is None and peft_config is None and not reference_cached:
             reference = copy.deepcopy(policy)
         if packing:
             trained = None if value is None else plain(value.trunk)
@@ -102,7 +105,13 @@ class PolicyWithValue(Checkpointed):
         self.config = policy.config
         trunk: PreTrainedModel | PeftModel | None = None if value is None else value.trunk
         if critic == "separate" and value_peft_config is not None:
-            base = plain(trunk) if trunk is not None else sharing_base(trunk_of(reference or policy))
+            if trunk is not None:
+                base = plain(trunk)
+            elif reference is None and peft_config is None:
+                # The policy's trunk does not stay as it is.
+                base = copy.deepcopy(trunk_of(policy)).requires_grad_(False)
+            else:
+                base = sharing_base(trunk_of(policy if reference is None else reference))
             trunk = with_adapter(base, value_peft_config, trunk_only=True)
         elif critic == "separate" and trunk is None:
             trunk = copy.deepcopy(trunk_of(policy))
@@ -126,6 +135,9 @@ class PolicyWithValue(Checkpointed):
         attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
         segment_lengths: Tensor | None = None,
+        ref_logp: Tensor | None = None,
+        ref_top_logp: Tensor | None = None,
+        ref_top_ids: Tensor | None = None,
     ) -> Outputs:
         """Everything the losses need.
 
@@ -135,18 +147,51 @@ class PolicyWithValue(Checkpointed):
             attention_mask: Of right-padded rows. `(rows, n)`
             position_ids: Of one packed row. `(1, n)`
             segment_lengths: Of one packed row. `(segments,)`
+            ref_logp: Of a cached reference, which then does not run. `(rows, n - 1)`
+            ref_top_logp: See `CachedReference`. `(actions, k + 1)`
+            ref_top_ids: The same. `(actions, k)`
         """
         policy = plain(self.policy)
         where = context(policy, attention_mask, position_ids, segment_lengths)
         at = action_mask.bool()
-        ref_hidden, ref_head = self._reference_pass(input_ids, at, where)
+        if ref_logp is None:
+            self._check_reference()
+            ref = Reference(*self._reference_pass(input_ids, at, where))
         hidden = last_hidden(policy, input_ids, where)
         values = self.value.read(hidden) if self.critic == "shared" else self.value(input_ids, **where)
-        scores = token_scores(
-            hidden[:, :-1][at], input_ids[:, 1:][at], Head.of(policy), Reference(ref_hidden, ref_head)
-        )
+        actions = hidden[:, :-1][at], input_ids[:, 1:][at], Head.of(policy)
+        if ref_logp is None:
+            scores = token_scores(*actions, ref)
+        else:
+            scores = cached_scores(*actions, CachedReference(ref_logp[at], ref_top_logp, ref_top_ids))
         logp, ref_logp, kl = (t.new_zeros(at.shape).masked_scatter(at, t) for t in scores)
         return Outputs(logp, ref_logp, kl, values)
+
+    @torch.no_grad()
+    def reference_scores(
+        self,
+        input_ids: Tensor,
+        action_mask: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        segment_lengths: Tensor | None = None,
+        *,
+        top: int = 0,
+    ) -> CachedReference:
+        """What to cache of the reference at the actions of a batch, with its `top` most likely tokens.
+
+        Without a reference and without an adapter the policy is taken as it is: call this before training.
+        """
+        where = context(plain(self.policy), attention_mask, position_ids, segment_lengths)
+        at = action_mask.bool()
+        hidden, head = self._reference_pass(input_ids, at, where)
+        return reference_scores(hidden, input_ids[:, 1:][at], head, top=top)
+
+    def _check_reference(self) -> None:
+        if self.reference is None and not is_adapted(self.policy):
+            raise InvalidInputError(
+                "the batch has no ref_logp, and no reference is in memory: collate with the reference cache"
+            )
 
     @torch.no_grad()
     def _reference_pass(self, input_ids: Tensor, at: Tensor, where: dict[str, Any]) -> tuple[Tensor, Head]:

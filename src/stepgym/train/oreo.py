@@ -8,25 +8,29 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
 from torch import Tensor
+from transformers import set_seed
 
+from stepgym.agents.prompts import PlainPrompt, template_hash
 from stepgym.errors import InvalidInputError
-from stepgym.train.collate import model_inputs
-from stepgym.train.config import EpisodeTrainingArguments
+from stepgym.train.collate import EpisodeCollator, model_inputs
 from stepgym.train.credit_residuals import credited_residuals
-from stepgym.train.diagnostics import Guard, GuardMode, batch_diagnostics
-from stepgym.train.losses import Level, masked_mean, oreo_residuals
+from stepgym.train.diagnostics import Guard, batch_diagnostics
+from stepgym.train.divergence import TOP, CachedReference, logged_token_kl
+from stepgym.train.losses import masked_mean, oreo_residuals
 from stepgym.train.model_card import Part
-from stepgym.train.models import Critic, Outputs, PolicyWithValue
+from stepgym.train.models import Outputs, PolicyWithValue
+from stepgym.train.nonfinite import WithKeys
+from stepgym.train.oreo_config import OREOConfig
 from stepgym.train.pretrained import loaded
-from stepgym.train.spans import DEFAULT_DELIMITERS
+from stepgym.train.reference_cache import fingerprint, reference_cache
 from stepgym.train.token_cache import outcomes as outcomes_of
-from stepgym.train.tokenize import States, TokenizeOptions
+from stepgym.train.tokenize import TokenizedEpisode
 from stepgym.train.trained_folder import save_networks, write_card
 from stepgym.train.trainer import Episodes, EpisodeTrainer, StepCounts
 from stepgym.train.value_model import ValueModel
@@ -37,74 +41,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-
-@dataclass
-class OREOConfig(EpisodeTrainingArguments):
-    """Settings of `OREOTrainer`; everything else is as in transformers' `TrainingArguments`.
-
-    The defaults are what worked in our runs (docs/oreo.md), `OREOConfig.paper()` is the published setting.
-
-    Attributes:
-        beta: Strength of the pull to the reference, > 0.
-        alpha: Weight of the exact KL(policy || reference). Without it nothing holds the tokens that were never logged:
-            lowering every logged token's probability while V rises also solves the equation. The fixed point is pulled
-            to the reference with strength alpha / beta^2.
-        level: Which policy loss. "full" and "response" are biased in environments that answer at random.
-        loss_norm: "token" averages over the states of the whole batch; "episode" (the authors' code) first within each
-            episode, which gives a decision in a short answer more weight than the same decision in a long one.
-        critic: "separate" or "shared" trunk, see `PolicyWithValue`.
-        value_learning_rate: Learning rate of the value; None takes `learning_rate`.
-        policy_freeze_ratio: Share of the updates, from the start, in which only the value learns; 1 trains the value
-            alone.
-        states: Where V is trained; None follows the level ("step" for step level, else "token").
-        delimiters: What ends a reasoning step.
-        max_length: Longest episode in tokens; longer ones are dropped and counted. None takes the model's context.
-        guard: What to do when V leaves the range of returns or the policy collapses: "stop", "warn" or "off".
-    """
-
-    beta: float = 0.1
-    alpha: float = 0.01
-    level: Level = "token"
-    critic: Critic = "separate"
-    value_learning_rate: float | None = None
-    policy_freeze_ratio: float = 0.0
-    states: States | None = None
-    delimiters: tuple[str, ...] = DEFAULT_DELIMITERS
-    guard: GuardMode = "stop"
-
-    output_dir: str | None = field(default="runs/oreo")
-    learning_rate: float = field(default=5e-6)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.delimiters = tuple(self.delimiters)
-        for name, allowed in (("level", Level), ("critic", Critic), ("guard", GuardMode)):
-            self.check_choice(name, allowed)
-        if self.beta <= 0:
-            raise InvalidInputError(f"beta must be > 0, got {self.beta}")
-        if self.alpha < 0:
-            raise InvalidInputError(f"alpha must be >= 0, got {self.alpha}")
-        if not 0 <= self.policy_freeze_ratio <= 1:
-            raise InvalidInputError(f"policy_freeze_ratio must be from 0 to 1, got {self.policy_freeze_ratio}")
-
-    @classmethod
-    def paper(cls, **overrides: Any) -> Self:
-        """The paper's setting: beta 0.03, alpha 0.01, mean over episodes, 128 episodes an update."""
-        settings: dict[str, Any] = {
-            "beta": 0.03,
-            "alpha": 0.01,
-            "loss_norm": "episode",
-            "per_device_train_batch_size": 4,
-            "gradient_accumulation_steps": 32,
-            "max_length": 2048,
-            "num_train_epochs": 1,
-        }
-        return cls(**(settings | overrides))
-
-    def tokenize_options(self, context: int | None) -> TokenizeOptions:
-        """How episodes are tokenised for this level; `context` is the model's, in tokens."""
-        states = self.states or ("step" if self.level == "step" else "token")
-        return TokenizeOptions(states=states, delimiters=self.delimiters, max_length=self.longest(context))
+# What the loss's divergence is called in the log.
+_NAMES = {"exact": "kl", "top-k": "kl", "k3": "k3"}
 
 
 class OREOTrainer(EpisodeTrainer):
@@ -146,6 +84,10 @@ class OREOTrainer(EpisodeTrainer):
     ) -> None:
         args = args or OREOConfig()
         model, context = loaded(model)
+        # Adapters start at random, before transformers' trainer seeds its process.
+        set_seed(args.seed)
+        other = None if reference is None else loaded(reference)[0]
+        identity = "" if args.reference_cache is None else fingerprint(model if other is None else other)
         super().__init__(
             PolicyWithValue(
                 model,
@@ -153,7 +95,8 @@ class OREOTrainer(EpisodeTrainer):
                 value=value_model,
                 peft_config=peft_config,
                 value_peft_config=peft_config if value_peft_config == "same" else value_peft_config,
-                reference=None if reference is None else loaded(reference)[0],
+                reference=other,
+                reference_cached=args.reference_cache is not None,
                 packing=args.packing,
             ),
             args,
@@ -163,6 +106,8 @@ class OREOTrainer(EpisodeTrainer):
             options=args.tokenize_options(context),
             callbacks=callbacks,
         )
+        if args.reference_cache is not None:
+            self._cache_reference(identity, args.reference_cache)
         if self.is_fsdp_enabled:
             self.networks.unshare()
         outcomes = set() if self.train_dataset is None else set(outcomes_of(cast(Any, self.train_dataset)).tolist())
@@ -213,7 +158,11 @@ class OREOTrainer(EpisodeTrainer):
             residuals.policy.square(), residuals.policy_mask, ids, loss_norm=norm, denominator=policy_terms
         )
         kl = masked_mean(out.kl, action, ids, loss_norm=norm, denominator=actions)
-        self.record_shares(value_loss=value_loss, policy_loss=policy_loss, kl=kl)
+        self.record_shares(value_loss=value_loss, policy_loss=policy_loss, **{_NAMES[self.args.kl]: kl})
+        if self.args.kl == "k3":
+            # The guard and the log need a KL.
+            bound = logged_token_kl(out.logp, out.ref_logp)
+            self.record_shares(kl=masked_mean(bound, action, ids, loss_norm=norm, denominator=actions))
         self.record(alpha_over_beta2=self.args.alpha / self.args.beta**2)
         self.record(**batch_diagnostics(residuals, values, inputs["returns"], ids))
         loss = (value_loss + policy_loss + self.args.alpha * kl) * step.processes
@@ -262,6 +211,33 @@ class OREOTrainer(EpisodeTrainer):
         super().resume_progress(progress)
         self.guard.before = progress["guard"]
 
+    def _cache_reference(self, identity: str, folder: str) -> None:
+        """Run the reference over all data, or find what it said there, and forget it."""
+        networks, collator = self.networks, cast(WithKeys, self.data_collator)
+        collate = cast(EpisodeCollator, collator.collate)
+        top = TOP if self.args.kl == "top-k" else 0
+        device = next(networks.policy.parameters()).device
+
+        def score(episodes: list[TokenizedEpisode]) -> CachedReference:
+            batch = {name: tensor.to(device) for name, tensor in model_inputs(collate(episodes)).items()}
+            with self.accelerator.autocast():
+                return networks.reference_scores(**batch, top=top)
+
+        cache = reference_cache(
+            [cast(Any, data) for data in (self.train_dataset, self.eval_dataset) if data is not None],
+            score,
+            folder,
+            key={
+                "model": identity,
+                "tokenizer": template_hash(PlainPrompt(), self.processing_class),
+                "precision": str(self.accelerator.mixed_precision),
+                "top": top,
+            },
+            batch_size=self.args.train_batch_size,
+        )
+        networks.reference = None
+        self.data_collator = replace(collator, collate=replace(collate, reference=cache))
+
     def _groups(self) -> tuple[list[torch.nn.Parameter], list[torch.nn.Parameter]]:
         model = self.networks
         value = [p for p in model.value_parameters() if p.requires_grad]
@@ -272,7 +248,7 @@ class OREOTrainer(EpisodeTrainer):
         """Write `policy/` (with the tokenizer), `value/` and the settings."""
         folder = Path(output_dir or self.args.output_dir or ".")
         save_networks(self, self.networks, folder)
-        settings = {name: getattr(self.args, name) for name in ("beta", "alpha", "level", "loss_norm", "critic")}
+        settings = {name: getattr(self.args, name) for name in ("beta", "alpha", "kl", "level", "loss_norm", "critic")}
         (folder / "oreo.json").write_text(json.dumps(settings, indent=2) + "\n")
         parts: tuple[Part, ...] = ("policy", "value")
         for part in parts:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
+from transformers import set_seed
 
 from stepgym.agents.episodes import Episode
 from stepgym.errors import InvalidInputError
@@ -57,6 +58,8 @@ class SupervisedTrainer(EpisodeTrainer):
     ) -> None:
         args = args or SupervisedConfig()
         model, context = loaded(model)
+        # Adapters start at random, before transformers' trainer seeds its process.
+        set_seed(args.seed)
         super().__init__(
             PolicyModel(model, peft_config=peft_config, packing=args.packing),
             args,
