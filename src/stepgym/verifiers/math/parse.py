@@ -152,8 +152,12 @@ class _Parser(Postfixes):
             elif token.kind == "L" and token.value == "pmod":
                 node = self.modulus(node)
                 continue
-            elif token.kind == "k" and token.value == "in" and self.ends_with_inches():
+            elif token.kind == "k" and token.value == "in" and self.ends_as_unit():
                 self.tokens[self.position] = Token("w", "in")
+                continue
+            elif token.kind == "f" and token.value == "min" and self.ends_as_unit():
+                # Minutes: as the minimum it would have an argument.
+                self.tokens[self.position] = Token("w", "min")
                 continue
             elif token.kind == "w" or (token.kind == "s" and self.lone_unit(node)):
                 node = self.with_unit(node)

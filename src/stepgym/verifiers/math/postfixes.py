@@ -142,8 +142,8 @@ class Postfixes(Atoms):
             ["^", "{", "3", "}"],
         )
 
-    def ends_with_inches(self) -> bool:
-        """Whether this `in` is the unit: nothing, a power or a bracket follows."""
+    def ends_as_unit(self) -> bool:
+        """Whether this `in` or `min` is the unit: nothing, a power or a bracket follows."""
         after = self.peek(1)
         return after.kind == "end" or (after.kind == "o" and after.value in ("^", ".", ")", "}", ","))
 
