@@ -9,7 +9,13 @@ import re
 
 from stepgym.verifiers.math.boxes import BOX_WINDOW, MAX_BOXES, find_boxes
 from stepgym.verifiers.math.candidates import Candidate, Extraction, last_match, trimmed
-from stepgym.verifiers.math.sentences import after_mark, expressions_from_the_end, stated_value
+from stepgym.verifiers.math.sentences import (
+    after_mark,
+    corrected_value,
+    expressions_from_the_end,
+    refuses,
+    stated_value,
+)
 
 _BARE = re.compile(r"-?\d+(?:\.\d+)?")
 _WINDOW = 8_000  # characters at the end of a response in which phrases and last expressions are looked for
@@ -68,6 +74,11 @@ def extract(text: str) -> Extraction:
         phrase = last_match(_PHRASE, text, window, end)
         if phrase is not None and (strong is None or phrase.end() > strong.end() or not found):
             found = after_mark(text, phrase.end(), end, "phrase") + found
+        corrected = corrected_value(text, begin, end) if found else None
+        if corrected is not None and corrected.start > found[0].end:
+            found.insert(0, corrected)
+        if not found and refuses(text, begin, end):
+            return Extraction((trimmed(text, begin, end, "whole"),))
     short = end - begin <= 400
     if short:
         stated = stated_value(text, begin, end)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 from stepgym.verifiers.math.candidates import Candidate, last_match, trimmed
 
@@ -28,9 +29,25 @@ _COPULA = re.compile(
     re.IGNORECASE,
 )
 _DENIED = re.compile(
-    r"(?:\bnot|n't|\bthan|\bat most|\bat least|\bup to|\binstead of|\bexcept|≠|!=)\s*(?:\w+\s+)?$", re.IGNORECASE
+    r"(?:\bnot|n't|\bthan|\bat most|\bat least|\bup to|\binstead of|\bexcept|\b(?:every|any)thing but|≠|!=)"
+    r"\s*(?:\w+\s+)?$",
+    re.IGNORECASE,
 )
 _HEDGED = re.compile(r"\d[^.\n]{0,12}\b(?:or|maybe|possibly|perhaps)\s*\(?\s*$", re.IGNORECASE)
+_ALTERNATIVE = re.compile(rf"\s*\(\s*or\s+(?:maybe\s+|possibly\s+|perhaps\s+)?({_ONE})\s*\)")
+# A last sentence that takes the answer back and gives another.
+_CORRECTED = re.compile(
+    r"[.!?\n]\s*(?:(?:no|oh|oops|sorry|hmm)[,.!]*\s+)?"
+    r"(?:wait|correction|scratch that|just kidding|actually|make that)\b"
+    r"[,:.!]*\s*(?:no[,.]*\s*)?(?:actually,?\s*)?(?:(?:it|that|the answer)(?:'s|\s+is)|make (?:it|that))?\s*"
+    rf"(\$[^$\n]{{1,60}}\$|{_ONE})\s*[.!]?\s*$",
+    re.IGNORECASE,
+)
+_REFUSED = re.compile(
+    r"\s*(?:as an ai\b[^.\n]{0,60}?)?\s*i\s+(?:do not|don't|can ?not|can't|am unable to)\s+"
+    r"(?:know|solve|compute|calculate|answer|determine)\b[^.\n]{0,60}(?:[.!]\s*[-\d.,]{1,20})?\s*",
+    re.IGNORECASE,
+)
 _REMARK = re.compile(r"\s*I hope (?:it|this) is correct\.?[\s\S]*$", re.IGNORECASE)
 
 
@@ -60,7 +77,7 @@ def after_mark(text: str, position: int, end: int, mark: str) -> list[Candidate]
             result.append(inner)
     result.append(whole)
     first = _FIRST_NUMBER.match(text, position, finish)
-    if first is not None:
+    if first is not None and not _is_one_of_two(text, first, finish):
         result.append(trimmed(text, *first.span(), mark))
     stated = stated_value(text, position, finish)
     if stated is not None:
@@ -68,6 +85,31 @@ def after_mark(text: str, position: int, end: int, mark: str) -> list[Candidate]
     for c in expressions_from_the_end(text, position, finish):
         result.append(Candidate(c.start, c.end, mark))
     return result
+
+
+def corrected_value(text: str, begin: int, end: int) -> Candidate | None:
+    """What the last sentence puts in place of an answer given before: "Wait, actually 5."."""
+    m = _CORRECTED.search(text, max(begin, end - 200), end)
+    return None if m is None else trimmed(text, *m.span(1), "phrase")
+
+
+def refuses(text: str, begin: int, end: int) -> bool:
+    """Whether the text does nothing but refuse, if need be with a bare number behind it."""
+    return end - begin <= 200 and _REFUSED.fullmatch(text, begin, end) is not None
+
+
+def _is_one_of_two(text: str, first: re.Match[str], end: int) -> bool:
+    """Whether another number is offered beside the first: "4 (or 7)", but not "1/2 (or 0.5)"."""
+    other = _ALTERNATIVE.match(text, first.end(), end)
+    return other is not None and _value(first.group()) != _value(other.group(1))
+
+
+def _value(number: str) -> Fraction | str:
+    plain = re.sub(r"[\s,$€£\\]", "", number).replace("−", "-")
+    try:
+        return Fraction(plain.removesuffix("%"))
+    except (ValueError, ZeroDivisionError):
+        return plain
 
 
 def stated_value(text: str, begin: int, end: int) -> Candidate | None:
