@@ -237,6 +237,12 @@ def test_the_value_alone_can_learn_first(tiny_model, tokenizer, log, tmp_path) -
     assert any(not torch.equal(start[n], seen[-1][n]) for n in policy)
 
 
+def test_the_value_of_a_frozen_policy_still_learns(tiny_model) -> None:
+    networks = PolicyWithValue(tiny_model.requires_grad_(False))
+    assert all(p.requires_grad for p in networks.value_parameters())
+    assert not any(p.requires_grad for p in networks.policy.parameters())
+
+
 def test_adapters_for_missing_modules_are_refused(tiny_model) -> None:
     with pytest.raises(InvalidInputError, match="LlamaForCausalLM"):
         PolicyWithValue(tiny_model, peft_config=lora(target_modules=["no_such_module"]))

@@ -114,7 +114,8 @@ class PolicyWithValue(Checkpointed):
                 base = sharing_base(trunk_of(policy if reference is None else reference))
             trunk = with_adapter(base, value_peft_config, trunk_only=True)
         elif critic == "separate" and trunk is None:
-            trunk = copy.deepcopy(trunk_of(policy))
+            # Also where the policy is frozen, so that the value alone learns.
+            trunk = copy.deepcopy(trunk_of(policy)).requires_grad_(True)
         self.policy: PreTrainedModel | PeftModel = policy
         if peft_config is not None:
             self.policy = with_adapter(policy, peft_config)
