@@ -41,7 +41,9 @@ def main() -> None:
         "--part", choices=("packing", "overhead", "processes"), nargs="+", default=["packing", "overhead"]
     )
     parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--log", type=Path, default=Path("runs/gsm8k-solutions"), help="where it is imported to, once")
+    parser.add_argument(
+        "--folder", dest="log", type=Path, default=Path("runs/gsm8k-solutions"), help="where it is imported to, once"
+    )
     parser.add_argument("--updates", type=int, default=6, help="timed updates of each setting")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
@@ -206,7 +208,7 @@ def processes(args: argparse.Namespace) -> dict[str, Any]:
     walls = {}
     for count in (1, 2):
         command = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={count}", "--master-port=29517"]
-        command += [__file__, "--worker", "--updates", str(args.updates), "--log", str(args.log)]
+        command += [__file__, "--worker", "--updates", str(args.updates), "--folder", str(args.log)]
         environment = os.environ | {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         walls[count] = max(json.loads(line)["wall_s"] for line in done.stdout.splitlines() if line.startswith('{"proc'))
