@@ -22,7 +22,6 @@ import platform
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ import transformers
 from learning.alfworld_judge import STEPS, TurnValue, game_auc, judged, mean_auc
 from learning.alfworld_methods import MAIN, METHODS, START, VALUES, VARIATIONS, Method
 from learning.alfworld_world import AlfworldWorld, Settings
+from learning.cells import quiet, today, write
 
 from stepgym.agents import EpisodeLog
 from stepgym.agents.admissible_policy import AdmissiblePolicy
@@ -234,26 +234,6 @@ def finish(arguments: argparse.Namespace, result: Mapping[str, Any]) -> None:
     versions = {"torch": torch.__version__, "transformers": transformers.__version__}
     head = {"date": today(), "small": arguments.small, "seeds": arguments.seeds, "machine": platform.machine()}
     print(json.dumps(head | {"threads": torch.get_num_threads(), "versions": versions} | dict(result)))
-
-
-def write(path: Path, data: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(data, indent=1))
-    partial.replace(path)
-
-
-def today() -> str:
-    return datetime.now(UTC).date().isoformat()
-
-
-def quiet() -> None:
-    """One line per phase is enough: no progress bar and no printed metrics of the trainers."""
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    transformers.trainer.DEFAULT_PROGRESS_CALLBACK = transformers.TrainerCallback
-    transformers.trainer.PrinterCallback = transformers.TrainerCallback
 
 
 if __name__ == "__main__":

@@ -19,17 +19,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
+from learning.cells import quiet, today, write
 from learning.variants import BASELINE, MAIN, START, VARIANTS, Variant, fresh, grid, with_choice
 from learning.worlds import TUNING_SEEDS, WORLDS, World, settings_of, validation_tasks
 
@@ -263,26 +262,6 @@ def slug(text: str) -> str:
 
 def read(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text()) if path.is_file() else {}
-
-
-def write(path: Path, data: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(data, indent=1))
-    partial.replace(path)
-
-
-def today() -> str:
-    return datetime.now(UTC).date().isoformat()
-
-
-def quiet() -> None:
-    """One line per cell is enough: no progress bar and no printed metrics of the trainers."""
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    transformers.trainer.DEFAULT_PROGRESS_CALLBACK = transformers.TrainerCallback
-    transformers.trainer.PrinterCallback = transformers.TrainerCallback
 
 
 if __name__ == "__main__":
