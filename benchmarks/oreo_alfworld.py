@@ -22,6 +22,7 @@ import platform
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ def main() -> None:
     parser.add_argument("--tune", action="store_true", help="variations, on valid_train")
     parser.add_argument("--judge", action="store_true", help="V as a judge of episodes and of commands")
     parser.add_argument("--values", nargs="+", choices=tuple(VALUES), default=["plain"], help="judged before OREO")
+    parser.add_argument("--sft-updates", type=int, help=f"of fine-tuning (default: {Settings.sft_updates})")
     parser.add_argument("--out", type=Path, default=Path("runs/oreo-alfworld"))
     parser.add_argument("--small", action="store_true", help="tiny sizes that only show that everything runs")
     arguments = parser.parse_args()
@@ -226,6 +228,9 @@ def make_world(arguments: argparse.Namespace, seed: int) -> AlfworldWorld:
         raise InvalidInputError("name their folder: --games DIR, or ALFWORLD_DATA=DIR")
     settings = Settings.small(seed) if arguments.small else Settings(seed=seed)
     size = "small" if arguments.small else "full"
+    if arguments.sft_updates is not None and arguments.sft_updates != settings.sft_updates:
+        settings = replace(settings, sft_updates=arguments.sft_updates)
+        size += f"-sft-{arguments.sft_updates}"
     return AlfworldWorld(arguments.out / size / f"seed-{seed}", settings, Path(arguments.games))
 
 

@@ -171,7 +171,9 @@ def _logits(hidden: Tensor, ref_hidden: Tensor, weight: Tensor, ref_weight: Tens
 
 
 def by_chunk(function: Any, rows: int, *tensors: Tensor) -> tuple[Tensor, ...]:
-    """`function` over chunks of rows, recomputed in the backward pass so that no chunk's logits are kept."""
+    """`function` over chunks of rows, recomputed in the backward pass so that at most one chunk's logits are kept."""
+    if len(tensors[0]) <= rows:
+        return cast(tuple[Tensor, ...], function(*tensors))
     parts = [t.split(rows) for t in tensors]
     outputs = [
         checkpoint(function, *chunk, use_reentrant=False) if torch.is_grad_enabled() else function(*chunk)
