@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from stepgym.cli import interrupts
 from stepgym.cli.commands import find, overview
 from stepgym.cli.parser import Parser
-from stepgym.cli.terminal import quiet_libraries, remark, say
+from stepgym.cli.terminal import complain, quiet_libraries, remark, say
 from stepgym.errors import StepgymError
 
 OK, DEFECT, USER_ERROR, BROKEN_PIPE = 0, 1, 2, 141
@@ -43,17 +43,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return interrupts.exit_code()
     except StepgymError as error:
         _show(debug)
-        remark(f"stepgym: error: {_one_line(str(error))}")
+        complain(f"stepgym: error: {_one_line(str(error))}")
         return USER_ERROR
     except OSError as error:
         _show(debug)
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        remark(f"stepgym: error: {_one_line(what)}")
+        complain(f"stepgym: error: {_one_line(what)}")
         return USER_ERROR
     except Exception as error:
         _show(debug)
         again = "" if debug else " Run it again with --debug for the traceback, and please report it."
-        remark(f"stepgym: defect: {type(error).__name__}: {_one_line(str(error))}.{again}")
+        complain(f"stepgym: defect: {type(error).__name__}: {_one_line(str(error))}.{again}")
         return DEFECT
 
 

@@ -13,6 +13,7 @@ from stepgym.agents.lock import FolderLock
 from stepgym.cli import interrupts
 from stepgym.cli.config_file import NAME, read_config
 from stepgym.cli.parser import Arguments
+from stepgym.cli.processes import is_first, own_folder
 from stepgym.errors import InvalidInputError
 from stepgym.report.recorder import RunRecorder, claim_folder
 
@@ -43,13 +44,14 @@ def open_run(
         InvalidInputError: The folder holds something and neither `--resume` nor `--overwrite` was given, or input lies
             in the folder that is to be replaced.
     """
-    folder, resume = Path(args.out), bool(getattr(args, "resume", False))
+    folder, resume = own_folder(Path(args.out)), bool(getattr(args, "resume", False))
     if resume and args.overwrite:
         raise InvalidInputError("--resume goes on with what is in the folder, --overwrite removes it: give one of them")
-    if args.overwrite:
-        _keep(inputs, folder)
-    refuse_full(args)
-    claim_folder(folder, overwrite=args.overwrite, resume=resume)
+    if is_first():
+        if args.overwrite:
+            _keep(inputs, folder)
+        refuse_full(args)
+        claim_folder(folder, overwrite=args.overwrite, resume=resume)
     before = _earlier(folder) if resume else {}
     run = RunRecorder(
         folder,
@@ -68,7 +70,8 @@ def open_run(
 def refuse_full(args: Arguments) -> None:
     """Refuse a folder that holds something, before anything slow begins."""
     folder = Path(args.out)
-    if args.overwrite or getattr(args, "resume", False) or not folder.is_dir() or not any(folder.iterdir()):
+    resume = getattr(args, "resume", False)
+    if not is_first() or args.overwrite or resume or not folder.is_dir() or not any(folder.iterdir()):
         return
     go_on = "--resume to go on with it, " if hasattr(args, "resume") else ""
     raise InvalidInputError(
@@ -100,7 +103,7 @@ def leave_no_empty_run(args: Arguments) -> Iterator[None]:
 
     So that the corrected command is not refused because of what the wrong one began. An interruption removes nothing.
     """
-    folder = None if args.out is None else Path(args.out)
+    folder = None if args.out is None or not is_first() else Path(args.out)
     fresh = folder is not None and not folder.exists()
     try:
         yield

@@ -8,6 +8,7 @@ import sys
 import warnings
 from typing import Any, TextIO
 
+from stepgym.cli.processes import are_several, is_first, number
 from stepgym.verifiers.verdict import printable
 
 _NOISY = ("torch", "transformers", "accelerate", "datasets", "huggingface_hub", "tokenizers", "peft")
@@ -15,12 +16,19 @@ _NOISY = ("torch", "transformers", "accelerate", "datasets", "huggingface_hub", 
 
 def say(text: str = "") -> None:
     """A line of the result; control characters in it are shown as escapes."""
-    _write(sys.stdout, text)
+    if is_first():
+        _write(sys.stdout, text)
 
 
 def remark(text: str) -> None:
     """A line about what goes on, apart from the result."""
-    _write(sys.stderr, text)
+    if is_first():
+        _write(sys.stderr, text)
+
+
+def complain(text: str) -> None:
+    """A line about what ended the command; of several processes each has its own to tell."""
+    _write(sys.stderr, f"process {number()}: {text}" if are_several() else text)
 
 
 def quiet_libraries() -> None:

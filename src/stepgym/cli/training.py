@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from stepgym.cli.adapters import adapters
 from stepgym.cli.data_check import data_check
 from stepgym.cli.parser import Arguments
 from stepgym.cli.policies import is_hub_name, model_folder, reading_model
+from stepgym.cli.processes import are_several, is_first
 from stepgym.cli.run_folder import add_note
 from stepgym.cli.small_model import small_model, small_tokenizer, without_ids
 from stepgym.cli.terminal import quiet_transformers, remark, say
@@ -52,7 +54,7 @@ class Training:
     def run(self, record: RunRecorder, prompt: PromptFormat) -> None:
         """Everything, into the folder of `record`."""
         folder = record.folder
-        if self.fresh:
+        if self.fresh and is_first():
             # The reference of OREO is the model as it was at the beginning: a resumed run needs it.
             self.model.save_pretrained(self.start)
             self.tokenizer.save_pretrained(self.start)
@@ -66,16 +68,19 @@ class Training:
         count = len(trainer.train_dataset)
         remark(f"{self.args.method} of a model with {size / 1e6:,.2f} M parameters on {count:,} episodes")
         with record.phase("training"):
-            self._train(trainer, folder)
+            self._train(trainer)
         guard = getattr(trainer, "guard", None)
         if guard is not None and guard.message:
             add_note(record, f"Training was stopped or warned about by its guard: {guard.message}.")
         if self.args.method == "oreo":
             trainer.save_model(str(folder))
-            with record.phase("evaluate the value"):
-                self._check_value(record, trainer, held_back)
+            if is_first():
+                with record.phase("evaluate the value"):
+                    self._check_value(record, trainer, held_back)
         else:
             trainer.save_model(str(folder / "policy"))
+        if not is_first():
+            return
         (folder / "held_back_tasks.txt").write_text(
             "".join(f"{task}\n" for task in self.data.held_back_tasks), encoding="utf-8"
         )
@@ -114,16 +119,17 @@ class Training:
         trainer.add_callback(MetricsFile(record.metrics_path(self.args.method.replace("-", "_"))))
         return trainer, rest
 
-    def _train(self, trainer: Any, folder: Path) -> None:
+    def _train(self, trainer: Any) -> None:
         from stepgym.train.resumable import newest_checkpoint
 
-        checkpoints = folder / "checkpoints"
+        checkpoints = Path(self.config.output_dir)
         last = newest_checkpoint(checkpoints) if self.args.resume else None
         if last is not None:
             done = trainer._finished(last)
             remark(f"{last} is the end of the training already" if done else f"going on from {last}")
         try:
-            with interrupts.stop_softly() as stop:
+            # Several processes would hear of Ctrl-C at different updates, and wait for each other for ever.
+            with nullcontext(interrupts.Stop()) if are_several() else interrupts.stop_softly() as stop:
                 trainer.add_callback(save_on_request(stop))
                 trainer.train(resume_from_checkpoint=None if last is None else str(last))
         except KeyboardInterrupt:

@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 from stepgym.cli.interrupts import Stop
+from stepgym.cli.processes import is_first
 from stepgym.cli.terminal import remark
 
 
@@ -33,7 +34,7 @@ def show_training() -> None:
                 initial=state.global_step,
                 desc=_name(args),
                 unit=" updates",
-                disable=None,
+                disable=None if is_first() else True,
                 dynamic_ncols=True,
                 leave=True,
             )

@@ -44,8 +44,8 @@ def run_quickstart(folder: Path, settings: QuickstartSettings | None = None, *, 
     """Run everything, write the run folder, and return the content of `summary.json`.
 
     Args:
-        folder: An empty folder; gets `episodes/` (the log), `oreo/` (policy and value), `summary.json` and what the
-            report is made from.
+        folder: An empty folder; gets `sft/` (the model that logs), `episodes/` (the log), `oreo/` (policy and value),
+            `summary.json` and what the report is made from.
         settings: What to vary.
         command: The command that repeats this run, for the report.
     """
@@ -79,6 +79,8 @@ class Quickstart:
         record, settings = self.record, self.settings
         with record.phase("supervised fine-tuning"):
             sft = self.fine_tune()
+            for part in (sft, self.tokenizer):
+                part.save_pretrained(record.folder / "sft")
         with record.phase("log episodes"):
             log = self.log_episodes(sft)
         with record.phase("rejection sampling"):
