@@ -145,9 +145,14 @@ class _Cutter(CommandCutter):
         self.depth -= 1
 
     def currency(self, position: int, end: int) -> None:
-        """A dollar sign counts before an amount; elsewhere it is a delimiter that was left over."""
+        """A dollar sign counts before an amount, and behind a number if it is escaped or stands apart.
+
+        Elsewhere it is a delimiter that was left over.
+        """
         if _AMOUNT.match(self.text, position, end) is not None:
             self.add("o", "$")
+        elif self.out and self.out[-1].kind == "n" and (self.spaced or self.text[position - 2] == "\\"):
+            self.identifier("dollars")
 
     def number(self, piece: str, position: int, end: int) -> int:
         if len(piece) > 3 and _SEPARATOR.search(piece):
