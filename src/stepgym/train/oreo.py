@@ -32,7 +32,8 @@ from stepgym.train.reference_cache import fingerprint, reference_cache
 from stepgym.train.token_cache import outcomes as outcomes_of
 from stepgym.train.tokenize import TokenizedEpisode
 from stepgym.train.trained_folder import save_networks, write_card
-from stepgym.train.trainer import Episodes, EpisodeTrainer, StepCounts
+from stepgym.train.trainer import Episodes, StepCounts
+from stepgym.train.two_groups import TwoGroupTrainer
 from stepgym.train.value_model import ValueModel
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ logger = logging.getLogger(__name__)
 _NAMES = {"exact": "kl", "top-k": "kl", "k3": "k3"}
 
 
-class OREOTrainer(EpisodeTrainer):
+class OREOTrainer(TwoGroupTrainer):
     """Learns a policy and a value function from logged episodes.
 
     One optimiser with two parameter groups, each clipped on its own. With separate networks this equals the authors'
@@ -116,11 +117,6 @@ class OREOTrainer(EpisodeTrainer):
         self.guard = Guard(min(outcomes, default=0.0), max(outcomes, default=1.0), args.guard)
         self.add_callback(self.guard)
 
-    @property
-    def networks(self) -> PolicyWithValue:
-        """Policy, value and reference, out of any wrapper."""
-        return cast(PolicyWithValue, self.accelerator.unwrap_model(self.model))
-
     def compute_loss(  # type: ignore[override]
         self,
         model: torch.nn.Module,
@@ -168,40 +164,6 @@ class OREOTrainer(EpisodeTrainer):
         loss = (value_loss + policy_loss + self.args.alpha * kl) * step.processes
         return (loss, out) if return_outputs else loss
 
-    def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
-        """As in transformers; a frozen policy receives no gradient."""
-        loss = super().training_step(*args, **kwargs)
-        if self.state.global_step < self.args.policy_freeze_ratio * self.state.max_steps:
-            for parameter in self._groups()[0]:
-                parameter.grad = None
-        return loss
-
-    def create_optimizer(self, model: torch.nn.Module | None = None) -> torch.optim.Optimizer:
-        """One AdamW with a group for the policy and a group for the value."""
-        if self.optimizer is None:
-            optimizer_class, kwargs = self.get_optimizer_cls_and_kwargs(self.args)
-            rate = self.args.value_learning_rate
-            policy, value = self._groups()
-            groups = [
-                {"params": policy, "weight_decay": self.args.weight_decay},
-                {
-                    "params": value,
-                    "weight_decay": self.args.weight_decay,
-                    "lr": self.args.learning_rate if rate is None else rate,
-                },
-            ]
-            self.optimizer = optimizer_class(groups, **kwargs)
-        return cast(torch.optim.Optimizer, self.optimizer)
-
-    def _clip_grad_norm(self, model: torch.nn.Module) -> Tensor:
-        """Clip each group on its own, as the authors' two optimisers do; the policy's norm is returned."""
-        policy, value = self._groups()
-        value_norm = self.accelerator.clip_grad_norm_(value, self.args.max_grad_norm)
-        policy_norm = self.accelerator.clip_grad_norm_(policy, self.args.max_grad_norm)
-        self.check_gradients(policy=policy_norm, value=value_norm)
-        self.record(grad_norm_value=value_norm, grad_norm_policy=policy_norm)
-        return cast(Tensor, policy_norm)
-
     def progress(self) -> dict[str, Any]:
         """With what the guard has seen."""
         return {**super().progress(), "guard": self.guard.before}
@@ -237,12 +199,6 @@ class OREOTrainer(EpisodeTrainer):
         )
         networks.reference = None
         self.data_collator = replace(collator, collate=replace(collate, reference=cache))
-
-    def _groups(self) -> tuple[list[torch.nn.Parameter], list[torch.nn.Parameter]]:
-        model = self.networks
-        value = [p for p in model.value_parameters() if p.requires_grad]
-        known = {id(p) for p in value}
-        return [p for p in model.policy.parameters() if p.requires_grad and id(p) not in known], value
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """Write `policy/` (with the tokenizer), `value/` and the settings."""
