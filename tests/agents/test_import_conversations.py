@@ -165,7 +165,7 @@ def test_a_single_conversation_and_a_folder_of_them(tmp_path: Path) -> None:
     assert imported(bare)[1].skipped["no game is named, and there is no folder of official games to look in"] == 1
 
 
-def test_the_preset_says_how_actions_are_written_and_thoughts_alone_are_left_out(tmp_path: Path) -> None:
+def test_the_preset_says_how_actions_are_written_and_thoughts_alone_are_kept(tmp_path: Path) -> None:
     rows = [{"task": IDS[1], "messages": conversation(IDS[1], key="role", thoughts=True)}]
     react = conversation(IDS[2])
     react[3:3] = [{"from": "gpt", "value": "> think: hm."}, {"from": "human", "value": "OK."}]
@@ -176,7 +176,8 @@ def test_the_preset_says_how_actions_are_written_and_thoughts_alone_are_left_out
     log = EpisodeLog(tmp_path / "log")
     first, second = sorted(log, key=lambda episode: episode.id)
     assert first.steps[0].action.startswith("Thought: well.\nAction: ")
-    assert second.steps[0].action.startswith("Action: ")
+    assert second.steps[0].action.startswith("Thought: hm.\nAction: ")
+    assert second.steps[1].action.startswith("Action: ")
     assert (first.env_kwargs, first.policy) == ({"preset": "oreo"}, "people")
     assert log.meta["imported"]["format"] == "alfworld-conversations"
     again = import_alfworld(tmp_path / "log.jsonl", tmp_path / "log", preset="oreo", policy="people")

@@ -59,15 +59,62 @@ def test_the_episode_is_what_the_environment_plays(games: OfficialGames, tmp_pat
             assert not info["invalid"]
         assert episode.outcome == reward
         assert (episode.end, episode.policy) == ("terminated", "people")
-    thoughts = [step.action.startswith("Thought: I do it.\nAction: ") for step in episodes[0].steps]
-    assert all(thoughts) if preset == "oreo" else not any(thoughts)
+    first = episodes[0].steps
+    commands = len(solve(Engine(GAMES[0])))
+    if preset == "react":
+        assert [step.action for step in first[::2]] == ["think: I do it."] * commands
+        assert [step.observation for step in first[1::2]] == ["OK."] * commands
+    else:
+        assert len(first) == commands
+    if preset == "oreo":
+        assert all(step.action.startswith("Thought: I do it.\nAction: ") for step in first)
+    if preset == "verl-agent":
+        assert all(step.action.startswith("<think>I do it.</think><action>") for step in first)
+    if preset == "plain":
+        assert all(step.completion.text == f"Thought: I do it.\nAction: {step.action}" for step in first[:-1])
 
 
-def test_what_stops_before_the_goal_is_a_failure_that_was_cut() -> None:
+@pytest.mark.parametrize("actions", ["react", "think", "think+tags", "tool-call", {"format": "react", "label": "Do"}])
+def test_thoughts_are_written_as_the_environment_reads_them(games: OfficialGames, tmp_path: Path, actions: Any) -> None:
+    source = write(tmp_path / "log.jsonl", [conversation(0)])
+    (episode,) = read_alfworld(source, games, env_kwargs={"actions": actions})
+    env = gym.make(f"stepgym:{episode.env_id}", **episode.env_kwargs)
+    env.reset(options={"task": episode.task_id})
+    for step in episode.steps:
+        _, reward, terminated, _, info = env.step(step.action)
+        assert "I do it." in step.action
+        assert info["unread"] == ""
+        assert not info["invalid"]
+    assert (reward, terminated) == (1.0, True)
+
+
+def test_what_stops_before_the_goal_was_cut_unless_it_failed() -> None:
     turns = read_conversation(conversation(1, commands=2))
-    episode = replay_episode(turns, replay(turns, GAMES[1]), id="x")
+    for logged in (None, 1.0):
+        episode = replay_episode(turns, replay(turns, GAMES[1]), id="x", outcome=logged)
+        assert (episode.outcome, episode.success, episode.end) == (None, None, "context")
+        assert [(step.terminated, step.truncated) for step in episode.steps] == [(False, False)] * 2
+    episode = replay_episode(turns, replay(turns, GAMES[1]), id="x", outcome=0.0)
     assert (episode.outcome, episode.success, episode.end) == (0.0, False, "step_limit")
     assert [(step.terminated, step.truncated) for step in episode.steps] == [(False, False), (False, True)]
+    for preset, limit in (("plain", 50), ("oreo", 40), ("react", 50)):
+        turns = read_conversation(conversation(1, commands=1)) * 60
+        episode = replay_episode(turns, replay(turns, GAMES[1]), id="x", env_kwargs={"preset": preset})
+        assert (episode.outcome, episode.end, len(episode.steps)) == (0.0, "step_limit", limit)
+        assert [step.truncated for step in episode.steps] == [False] * (limit - 1) + [True]
+
+
+def test_conversations_that_stop_early_are_counted_and_not_trained_on(games: OfficialGames, tmp_path: Path) -> None:
+    rows = [conversation(0), conversation(1, commands=2), conversation(1, commands=2) | {"reward": 0}]
+    report = ReplayReport()
+    episodes = list(read_alfworld(write(tmp_path / "log.jsonl", rows), games, report=report))
+    assert [episode.end for episode in episodes] == ["terminated", "context", "step_limit"]
+    assert (report.cut, report.successes, report.failures, report.undecided) == (1, 1, 1, 1)
+    assert "1 stop before the goal" in str(report)
+    assert report.to_dict()["cut"] == 1
+
+
+def test_an_empty_action_and_an_empty_conversation() -> None:
     empty = conversation(1, commands=1)
     empty["conversations"][3]["value"] = ""
     turns = read_conversation(empty)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stepgym.agents import AgreementReport, Episode, Step, read_references, read_responses, reverify
-from stepgym.verifiers import Verdict
+from stepgym.verifiers import Finding, Verdict
 
 SHARED = Path(os.environ.get("STEPGYM_SHARED", "../shared"))
 SOLUTIONS = SHARED / "data/math/gsm8k_example_model_solutions_half.jsonl.gz"
@@ -29,6 +30,24 @@ class LastCharacter:
 
 def episode(name: str, action: str, outcome: float | None, task: str = "t") -> Episode:
     return Episode(name, "env", task, (Step("q0", "first"), Step("q1", action)), outcome)
+
+
+def test_what_the_environment_read_is_judged_and_placed_in_the_text() -> None:
+    text = "<think>3</think>it is 2"
+    (judged,) = reverify(
+        [replace(episode("read", text, 1.0), env_kwargs={"actions": "think"})], Whole(), {"t": "it is 2"}.get
+    )
+    (verdict,) = judged.steps[-1].verdicts
+    assert verdict.status == "correct"
+    assert text[verdict.findings[0].start : verdict.findings[0].end] == "2"
+
+
+class Whole:
+    """Judges the whole answer, and points at its last character."""
+
+    def verify(self, response: str, reference: Any, *, context: str = "") -> Verdict:
+        found = Finding(len(response) - 1, len(response), "end", "note")
+        return Verdict.correct(found) if response == reference else Verdict.wrong(found, reason=response)
 
 
 def test_agreement_is_counted_and_every_disagreement_listed() -> None:

@@ -42,7 +42,11 @@ def test_flags_win_over_the_sampling_of_a_preset(cli, tmp_path):
     ("env", "words", "hint"),
     [
         (ENV, ("--preset", "orea"), "Did you mean 'oreo'"),
-        ("stepgym/ArithmeticChain-v0", ("--preset", "oreo"), "has no presets"),
+        (
+            "stepgym/ArithmeticChain-v0",
+            ("--preset", "oreo"),
+            "ArithmeticChain-v0 is called 'oreo'",
+        ),
         (ENV, ("--preset", "oreo", "--prompt", "chat"), "leave out --prompt"),
         (ENV, ("--preset", "oreo", "--env-arg", "preset=react"), "leave out one of them"),
     ],

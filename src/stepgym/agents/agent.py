@@ -60,7 +60,8 @@ class Agent:
     ) -> Completion:
         """The policy's answer to `observation`, recorded in the `conversation`.
 
-        A prompt that fills the policy's `context` is not sent: the answer is empty and cut by "length".
+        A prompt that fills the policy's `context` is not sent: the answer is empty and cut by "length", and
+        `conversation.overflow` says so.
 
         Args:
             conversation: From `start`.
@@ -77,6 +78,10 @@ class Agent:
         except SummaryError as error:
             raise PolicyError(f"{self.name}: {error}") from error
         if self._context is not None and prompt.token_ids is not None and len(prompt.token_ids) >= self._context:
+            conversation.overflow = (
+                f"the prompt of turn {turn // 2 + 1} has {len(prompt.token_ids):,} tokens, the policy's context holds "
+                f"{self._context:,}: drop earlier turns (stepgym.agents.FitContext) or shorten the instructions"
+            )
             return conversation.record(
                 Completion("", prompt_token_ids=prompt.token_ids, token_ids=(), logprobs=(), finish_reason="length")
             )

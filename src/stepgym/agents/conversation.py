@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from inspect import isawaitable
 from typing import Any
 
 from stepgym.agents.history import WithHistory
 from stepgym.agents.policy import Completion, Message
+from stepgym.agents.prompt_encoder import PromptEncoder as PromptEncoder
 from stepgym.agents.prompts import PromptFormat, Turn
 from stepgym.errors import InvalidInputError, StepgymError
 
@@ -37,60 +37,14 @@ class Prompt:
     new_ids: tuple[int, ...] | None = None
 
 
-class PromptEncoder:
-    """Renders and encodes prompts of one format with one tokenizer; remembers what it encoded last."""
-
-    def __init__(self, prompt: PromptFormat, tokenizer: Any) -> None:
-        self.prompt = prompt
-        self.tokenizer = tokenizer
-        self.specials = dict(zip(tokenizer.all_special_ids, tokenizer.all_special_tokens, strict=True))
-        # Several samples of a task begin with the same text.
-        self.encode = lru_cache(maxsize=4096)(self._encode)
-
-    def encode_after(self, text: str, previous: int) -> tuple[int, ...]:
-        """The ids of `text` as it follows the token `previous`.
-
-        Encoded behind a special token: some tokenizers mark the beginning of a text, and some special tokens swallow
-        the white space after them.
-        """
-        anchor = previous if previous in self.specials else self.tokenizer.eos_token_id
-        if anchor in self.specials:
-            ids = self._plain(self.specials[anchor] + text)
-            if ids[:1] == (anchor,):
-                return ids[1:]
-        return self._plain(text)
-
-    def action_ids(self, text: str) -> tuple[int, ...]:
-        """Ids for an action that nobody sampled: its text and the end-of-turn token."""
-        end = self.tokenizer.eos_token_id
-        ids = self._plain(text) if end is None else self.encode_after(text, end)
-        return ids if end is None else (*ids, end)
-
-    def decode(self, token_ids: tuple[int, ...]) -> str:
-        """The text of `token_ids` with special tokens."""
-        text: str = self.tokenizer.decode(token_ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
-        return text
-
-    def _encode(self, text: str) -> tuple[int, ...]:
-        if not self.prompt.adds_special_tokens:
-            return self._plain(text)
-        ids = tuple(self.tokenizer.encode(text))
-        # Some tokenizers close every text; a prompt stays open.
-        closed = len(ids) > 1 and ids[-1] == self.tokenizer.eos_token_id
-        return ids[:-1] if closed and ids[-1] not in self._plain(text)[-1:] else ids
-
-    def _plain(self, text: str) -> tuple[int, ...]:
-        return tuple(self.tokenizer.encode(text, add_special_tokens=False))
-
-
 class Conversation:
     """One episode's dialogue; `ask` (or `ask_async`) and `record` alternate.
 
     Earlier turns are never encoded again: when the text of the grown conversation begins with the previous prompt and
     completion, only what follows is encoded and the segment goes on; otherwise (a template that rewrites history, turns
     that are no longer shown) a new segment begins with the whole prompt. An end-of-turn token that the policy sampled
-    is not repeated where the template writes it too; where the policy was stopped before it, the template's own is part
-    of what follows.
+    is not repeated where the template writes it too, and stays where the template has none; where the policy was
+    stopped before it, the template's own is part of what follows.
 
     Args:
         prompt: The prompt format, maybe `WithHistory`.
@@ -112,6 +66,7 @@ class Conversation:
         self.seed = seed
         self.turns: list[Message] = []
         self.summary = ""
+        self.overflow = ""  # why the last prompt was not sent to the policy
         self._prompt = prompt
         self._history = prompt if isinstance(prompt, WithHistory) else None
         self._info_keys = tuple(getattr(prompt, "info_keys", ()))
@@ -164,7 +119,12 @@ class Conversation:
         if self._history is None:
             return ()
         before, now = self._start, len(self.turns) // 2
-        start = self._history.history.start(now, before, tokens=self._length, room=self._room)
+        start: Any = self._history.history.start(now, before, tokens=self._length, room=self._room)
+        if not isinstance(start, int):
+            name = type(self._history.history).__name__
+            raise InvalidInputError(
+                f"{name}.start must return the number of the first turn that is shown, 0 to {now}, got {start!r:.80}"
+            )
         self._start = min(max(start, before), now)
         return self.turns[2 * before : 2 * self._start] if self._history.summarize is not None else ()
 
@@ -197,15 +157,32 @@ class Conversation:
         """Text and prompt with the turns from `start` on."""
         turns = self.turns if self._history is None else self._history.shown(self.turns, start, self.summary)
         messages = self._prompt.messages(turns, instructions=self._instructions)
+        if not messages:
+            raise InvalidInputError(
+                f"{type(self._prompt).__name__}.messages must return at least one message, got none"
+            )
         if self._encoder is None:
             return "", Prompt(messages)
         text = self._prompt.render(messages, self._encoder.tokenizer)
-        read = next((past for past in self._read if text.startswith(past)), None) if self._ids else None
-        if read is not None:
-            new_ids = self._encoder.encode_after(text[len(read) :], self._ids[-1])
+        following = self._following(text, self._encoder)
+        if following is not None:
+            new_ids = self._encoder.encode_after(following, self._ids[-1])
             return text, Prompt(messages, self._ids + new_ids, False, new_ids)
         new_ids = self._encoder.encode(text)
         return text, Prompt(messages, new_ids, True, new_ids)
+
+    def _following(self, text: str, encoder: PromptEncoder) -> str | None:
+        """What follows the segment so far in the text of a prompt; None if the text does not begin with the segment."""
+        if not self._ids:
+            return None
+        for unseen_end, past in enumerate(self._read):
+            if text.startswith(past):
+                following = text[len(past) :]
+                # The template ends the turn in its own way: both ends would be a text that it never writes.
+                if unseen_end and following.lstrip().startswith(tuple(encoder.specials.values())):
+                    return None
+                return following
+        return None
 
     def record(self, completion: Completion) -> Completion:
         """The policy's answer as it goes into the log: with only the new prompt ids where the segment goes on."""
@@ -221,15 +198,19 @@ class Conversation:
         self._ids = read + written
         if read == asked.token_ids:
             completion = replace(completion, new_segment=asked.new_segment, prompt_token_ids=asked.new_ids)
-        self._read = self._past_texts(self._encoder, completion)
+        self._read = self._past_texts(self._encoder, read, completion)
         return completion
 
-    def _past_texts(self, encoder: PromptEncoder, completion: Completion) -> tuple[str, ...]:
+    def _past_texts(self, encoder: PromptEncoder, read: tuple[int, ...], completion: Completion) -> tuple[str, ...]:
         ids = completion.token_ids or ()
-        written = encoder.decode(ids)
-        if ids and ids[-1] in encoder.specials and encoder.decode(ids[:-1]) == completion.text:
-            return (self._text + written, self._text + completion.text)
-        return (self._text + written,)
+
+        def decode(ids: tuple[int, ...]) -> str:
+            return encoder.decode_after(ids, read[-1]) if read else encoder.decode(ids)
+
+        whole = self._text + decode(ids)
+        if ids and ids[-1] in encoder.specials and completion.text in (encoder.decode(ids[:-1]), decode(ids[:-1])):
+            return (whole, self._text + decode(ids[:-1]))
+        return (whole,)
 
     def force(self, action: str) -> Completion:
         """A completion for an `action` that was not sampled (imported text, a demonstration), encoded once."""

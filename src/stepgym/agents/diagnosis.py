@@ -84,6 +84,7 @@ class Diagnosis:
         advice: "oreo", "rejection_sampling" (would do as well), "both" (cannot be told from the log), or why nothing
             can be learned or told: "no_outcomes", "one_class", "too_few".
         reasons: The sentences behind the advice and other things to know before training.
+        unread_actions: Turns in which the environment's action format found no action.
     """
 
     episodes: int
@@ -112,6 +113,7 @@ class Diagnosis:
     likelihood: Likelihood | None
     advice: Advice
     reasons: tuple[str, ...]
+    unread_actions: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -140,6 +142,8 @@ class Diagnosis:
             ("without token ids", f"{100 * self.without_ids:.1f} %"),
             ("corrupt lines", f"{self.problems:,}"),
         ]
+        if self.unread_actions:
+            rows.append(("unread actions", f"{self.unread_actions:,} turns"))
         if self.overlap is not None:
             o = self.overlap
             rows.append(

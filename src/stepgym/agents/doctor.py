@@ -17,6 +17,7 @@ from stepgym.agents.log import EpisodeLog
 from stepgym.agents.policy import Policy, policy_name
 from stepgym.agents.running import run_sync
 from stepgym.agents.statistics import success_interval
+from stepgym.envs.actions.steps import SIGNATURE
 from stepgym.envs.tasks import Task
 from stepgym.errors import InvalidInputError
 
@@ -93,6 +94,7 @@ class _Tally:
         self._evaluation_prompts = {_hash(_plain(t.prompt)) for t in self._evaluation or () if isinstance(t, Task)}
         self._seen_ids, self._seen_prompts = set[str](), set[int]()
         self._overlapping = self._duplicates = self._empty = self._undecided = self._cut = self._without_ids = 0
+        self._unread = 0
         self._tasks: dict[str, _Outcomes] = {}
         self._envs, self._policies, self._ends = Counter[str](), Counter[str](), Counter[str]()
         self._contents = set[int]()
@@ -108,6 +110,7 @@ class _Tally:
         self._characters.append(characters)
         self._count_outcome(episode, characters)
         self._count_tokens(episode)
+        self._unread += sum(verdict.verifier == SIGNATURE for step in episode.steps for verdict in step.verdicts)
         self._empty += not episode.steps or any(not step.action.strip() for step in episode.steps)
         content = _hash("\0".join((episode.task_id, *(step.action for step in episode.steps))))
         self._duplicates += content in self._contents
@@ -152,6 +155,7 @@ class _Tally:
             characters=_spread(self._characters),
             tokens=_spread(self._tokens) if self._tokens else None,
             empty_actions=self._empty,
+            unread_actions=self._unread,
             duplicates=self._duplicates,
             without_ids=self._without_ids / self.episodes,
             problems=problems,

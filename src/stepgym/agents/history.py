@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from stepgym.agents.policy import Message
 from stepgym.agents.prompts import PromptFormat
+from stepgym.envs.actions.formats import said
 from stepgym.errors import InvalidInputError
 
 Summarize = Callable[[str, Sequence[Message]], str | Awaitable[str]]
 """Makes the new summary of the old one ("" at first) and of the messages that are no longer shown from now on."""
-
-_THOUGHTS = re.compile(r"<think>.*?(?:</think>\s*|\Z)", re.DOTALL)
 
 
 @runtime_checkable
@@ -131,7 +129,8 @@ class WithHistory:
         history: Which turns are shown.
         summarize: Makes a summary of what is dropped; a coroutine function may ask a model.
         note: What stands there without a summary; `{count}` is the number of turns. "" for nothing.
-        keep_thoughts: Whether earlier answers are shown with what they have inside <think> </think>.
+        keep_thoughts: Whether earlier answers are shown with what they have inside <think> </think>, or before a
+            </think> whose beginning the chat template wrote.
     """
 
     prompt: PromptFormat
@@ -165,7 +164,7 @@ class WithHistory:
             parts = (first["content"], gap, resumed["content"])
             shown = [_with(resumed, "\n\n".join(part for part in parts if part)), *turns[2 * start + 1 :]]
         if not self.keep_thoughts:
-            shown = [_with(m, _THOUGHTS.sub("", m["content"])) if m["role"] == "assistant" else m for m in shown]
+            shown = [_with(m, _without_thoughts(m["content"])) if m["role"] == "assistant" else m for m in shown]
         return tuple(shown)
 
     def messages(self, turns: Sequence[Message], *, instructions: str = "") -> tuple[Message, ...]:
@@ -178,15 +177,19 @@ class WithHistory:
 
     def settings(self) -> dict[str, Any]:
         """Those of the prompt format and of the history."""
-        name = None if self.summarize is None else _name(self.summarize)
         return {
             "format": "with history",
             "prompt": self.prompt.settings(),
             **self.history.settings(),
-            "summarize": name,
+            "summarize": None if self.summarize is None else _name(self.summarize),
             "note": self.note,
             "keep_thoughts": self.keep_thoughts,
         }
+
+
+def _without_thoughts(text: str) -> str:
+    spans, _ = said(text)
+    return "".join(text[start:end] for start, end in spans)
 
 
 def _with(message: Message, content: str) -> Message:
@@ -194,6 +197,8 @@ def _with(message: Message, content: str) -> Message:
     return changed
 
 
-def _name(function: Any) -> str:
+def _name(function: Any) -> Any:
+    if callable(settings := getattr(function, "settings", None)):
+        return settings()
     owner: Mapping[str, Any] | Any = getattr(function, "__module__", "")
     return f"{owner}:{getattr(function, '__qualname__', type(function).__qualname__)}"

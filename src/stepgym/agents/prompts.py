@@ -53,19 +53,25 @@ class PlainPrompt:
         suffix: Goes after each observation, for example "\\nAnswer: ".
         separator: Goes between a completion and what follows, and after the instructions.
         instructions: Whether the text begins with the environment's instructions.
+        opening: Messages before the first observation, of user and assistant in turn: worked examples, for instance.
     """
 
     prefix: str = ""
     suffix: str = ""
     separator: str = "\n"
     instructions: bool = False
+    opening: tuple[Message, ...] = ()
     adds_special_tokens: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        _check_opening(self.opening)
+
     def messages(self, turns: Sequence[Message], *, instructions: str = "") -> tuple[Message, ...]:
-        """The turns, after a system message with the `instructions` if they are to be shown."""
+        """The turns after the opening, and a system message with the `instructions` first if they are to be shown."""
+        turns = (*self.opening, *turns)
         if self.instructions and instructions:
             return ({"role": "system", "content": instructions}, *turns)
-        return tuple(turns)
+        return turns
 
     def render(self, messages: Sequence[Message], tokenizer: Any = None) -> str:
         """The turns one after the other; no tokenizer is needed."""
@@ -79,7 +85,7 @@ class PlainPrompt:
 
     def settings(self) -> dict[str, Any]:
         """The fields and the name of the format."""
-        return {"format": "plain", **asdict(self)}
+        return _without_empty({"format": "plain", **asdict(self)}, "opening")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +113,7 @@ class ChatPrompt:
     def __post_init__(self) -> None:
         if self.instructions not in ("system", "user", "none"):
             raise InvalidInputError(f"instructions must be 'system', 'user' or 'none', got {self.instructions!r}")
-        roles = [message["role"] for message in self.opening]
-        if roles != ["user", "assistant"] * (len(roles) // 2):
-            raise InvalidInputError(f"opening must be pairs of user and assistant messages, got the roles {roles}")
+        _check_opening(self.opening)
 
     def messages(self, turns: Sequence[Message], *, instructions: str = "") -> tuple[Message, ...]:
         """The turns after the opening, with system text and `instructions` where they belong."""
@@ -128,7 +132,7 @@ class ChatPrompt:
         template = self.template or getattr(tokenizer, "chat_template", None)
         if not template:
             raise InvalidInputError(
-                "this tokenizer has no chat template: use PlainPrompt(), or pass one, ChatPrompt(template=...)"
+                "this tokenizer has no chat template: use PlainPrompt(), or pass a template, ChatPrompt(template=...)"
             )
         from jinja2 import TemplateError
 
@@ -140,7 +144,7 @@ class ChatPrompt:
                 add_generation_prompt=True,
                 **self.template_kwargs,
             )
-        except TemplateError as error:
+        except (TemplateError, ValueError) as error:  # ValueError: several templates, and none is the default
             hint = " (if it refuses a system message: ChatPrompt(instructions='user'))" if self._has_system() else ""
             raise InvalidInputError(f"the chat template refuses the conversation: {error}{hint}") from error
         return str(text)
@@ -148,10 +152,7 @@ class ChatPrompt:
     def settings(self) -> dict[str, Any]:
         """The fields and the name of the format."""
         found = {"format": "chat", **asdict(self), "template_kwargs": dict(self.template_kwargs)}
-        for later in ("opening", "prefix"):  # logs from before there were these go on with the same hash
-            if not found[later]:
-                del found[later]
-        return found
+        return _without_empty(found, "opening", "prefix")
 
     def _prefixed(self, turn: Message) -> Message:
         if not self.prefix or turn["role"] != "user":
@@ -160,6 +161,17 @@ class ChatPrompt:
 
     def _has_system(self) -> bool:
         return self.instructions == "system"
+
+
+def _check_opening(opening: Sequence[Message]) -> None:
+    roles = [message["role"] for message in opening]
+    if roles != ["user", "assistant"] * (len(roles) // 2):
+        raise InvalidInputError(f"opening must be pairs of user and assistant messages, got the roles {roles}")
+
+
+def _without_empty(found: dict[str, Any], *later: str) -> dict[str, Any]:
+    """Without empty fields that came later: logs from before there were these go on with the same hash."""
+    return {name: value for name, value in found.items() if value or name not in later}
 
 
 def template_hash(prompt: PromptFormat, tokenizer: Any) -> str:

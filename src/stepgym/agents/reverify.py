@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stepgym.agents.episodes import Episode
+from stepgym.envs.actions import action_format, read_action
 from stepgym.verifiers.verdict import Verdict, printable
 from stepgym.verifiers.verifier import Verifier
 
@@ -92,7 +93,8 @@ def reverify(
 
     Args:
         episodes: A log or any other stream.
-        verifier: Judges the last action, with the last observation as context.
+        verifier: Judges the last action, with the last observation as context; where the environment reads actions
+            out of a text (its argument "actions"), what it read, with offsets into the text.
         reference_of: The reference by task id, None if there is none; for example the `get` of a dictionary.
         report: Is filled while the stream is read.
     """
@@ -104,8 +106,7 @@ def reverify(
             report.without_reference += 1
             yield episode
             continue
-        last = episode.steps[-1]
-        verdict = verifier.verify(last.action, reference, context=last.observation)
+        verdict = _judged(verifier, episode, reference)
         if episode.success is None:
             report.without_outcome += 1
         else:
@@ -115,3 +116,11 @@ def reverify(
             else:
                 report.disagreements.append(Disagreement(episode.id, episode.task_id, episode.success, verdict))
         yield episode.with_verdicts({len(episode.steps) - 1: verdict})
+
+
+def _judged(verifier: Verifier, episode: Episode, reference: Any) -> Verdict:
+    last, actions = episode.steps[-1], episode.env_kwargs.get("actions")
+    if actions is None:
+        return verifier.verify(last.action, reference, context=last.observation)
+    reading = read_action(action_format(actions), last.action)
+    return reading.placed(verifier.verify(reading.text, reference, context=last.observation))

@@ -11,6 +11,11 @@ from typing import TYPE_CHECKING, Any
 from stepgym.envs.registration import list_envs, load_plugins, make, register
 
 if TYPE_CHECKING:
+    from stepgym.envs.actions import ActionFormat as ActionFormat
+    from stepgym.envs.actions import ReadActions as ReadActions
+    from stepgym.envs.actions import Reading as Reading
+    from stepgym.envs.actions import action_format as action_format
+    from stepgym.envs.actions import read_action as read_action
     from stepgym.envs.arithmetic import ArithmeticChainEnv as ArithmeticChainEnv
     from stepgym.envs.arithmetic import chain_task as chain_task
     from stepgym.envs.arithmetic import direct_solution as direct_solution
@@ -45,6 +50,12 @@ if TYPE_CHECKING:
     from stepgym.envs.vector import make_vec as make_vec
 
 _LAZY = {
+    # reading actions
+    "ActionFormat": "stepgym.envs.actions",
+    "ReadActions": "stepgym.envs.actions",
+    "Reading": "stepgym.envs.actions",
+    "action_format": "stepgym.envs.actions",
+    "read_action": "stepgym.envs.actions",
     # writing environments
     "Forkable": "stepgym.envs.text",
     "QuestionEnv": "stepgym.envs.question",
@@ -86,6 +97,8 @@ _LAZY = {
 __all__ = [
     # writing environments
     "UNANSWERED",
+    # reading actions
+    "ActionFormat",
     # worlds
     "ArithmeticChainEnv",
     "CountdownEnv",
@@ -98,12 +111,15 @@ __all__ = [
     "MathStepsEnv",
     "NumberGameEnv",
     "QuestionEnv",
+    "ReadActions",
+    "Reading",
     # tasks
     "Task",
     "TaskEnv",
     "TaskList",
     "TextEnv",
     "TextSpace",
+    "action_format",
     "chain_task",
     "check_tasks",
     "check_text_env",
@@ -120,6 +136,7 @@ __all__ = [
     "load_tasks",
     "make",
     "make_vec",
+    "read_action",
     "register",
     "solution_expression",
     "solution_lines",

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from stepgym.envs.actions.names import ActionsLike
 from stepgym.envs.question import Feedback, TaskEnv
 from stepgym.envs.tasks import Task
 from stepgym.errors import InvalidInputError, UnknownNameError
@@ -47,6 +48,7 @@ class ArithmeticChainEnv(TaskEnv):
         max_turns: See `TaskEnv`, as for `feedback`.
         feedback: What a wrong try is told.
         instructions: None for the instructions of this task.
+        actions: How actions are read out of what a model wrote, see `TextEnv`; None takes the whole text.
         render_mode: None, "ansi" or "human".
     """
 
@@ -62,6 +64,7 @@ class ArithmeticChainEnv(TaskEnv):
         max_turns: int = 1,
         feedback: Feedback = "status",
         instructions: str | None = None,
+        actions: ActionsLike | None = None,
         render_mode: str | None = None,
     ) -> None:
         super().__init__(
@@ -69,6 +72,7 @@ class ArithmeticChainEnv(TaskEnv):
             max_turns=max_turns,
             feedback=feedback,
             instructions=instructions,
+            actions=actions,
             render_mode=render_mode,
         )
         _check(operands, modulus, values, operations)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from stepgym.envs.actions.names import ActionsLike
 from stepgym.envs.number_game import Mode, NumberGameEnv
 from stepgym.envs.question import Feedback
 from stepgym.envs.tasks import Task
@@ -49,6 +50,7 @@ class CountdownEnv(NumberGameEnv):
         max_turns: How many answers or lines.
         feedback: What is shown after a wrong action.
         instructions: None for the instructions of this mode.
+        actions: How actions are read out of what a model wrote, see `TextEnv`; None takes the whole text.
         render_mode: None, "ansi" or "human".
     """
 
@@ -65,6 +67,7 @@ class CountdownEnv(NumberGameEnv):
         max_turns: int | None = None,
         feedback: Feedback = "status",
         instructions: str | None = None,
+        actions: ActionsLike | None = None,
         render_mode: str | None = None,
     ) -> None:
         super().__init__(
@@ -75,6 +78,7 @@ class CountdownEnv(NumberGameEnv):
             max_turns=max_turns,
             feedback=feedback,
             instructions=instructions,
+            actions=actions,
             render_mode=render_mode,
         )
         _check(numbers, largest, target, operations)

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from stepgym.envs.actions.names import ActionsLike
 from stepgym.envs.number_game import Mode as Mode
 from stepgym.envs.number_game import NumberGameEnv as NumberGameEnv
 from stepgym.envs.number_solutions import solution_expression as solution_expression
@@ -62,6 +63,7 @@ class Game24Env(NumberGameEnv):
         max_turns: How many answers or lines.
         feedback: What is shown after a wrong action.
         instructions: None for the instructions of this mode.
+        actions: How actions are read out of what a model wrote, see `TextEnv`; None takes the whole text.
         render_mode: None, "ansi" or "human".
     """
 
@@ -79,6 +81,7 @@ class Game24Env(NumberGameEnv):
         max_turns: int | None = None,
         feedback: Feedback = "status",
         instructions: str | None = None,
+        actions: ActionsLike | None = None,
         render_mode: str | None = None,
     ) -> None:
         super().__init__(
@@ -88,6 +91,7 @@ class Game24Env(NumberGameEnv):
             max_turns=max_turns,
             feedback=feedback,
             instructions=instructions,
+            actions=actions,
             render_mode=render_mode,
         )
         if type(numbers) is not int or not 3 <= numbers <= 6:

@@ -15,6 +15,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from stepgym.envs.actions.names import ActionsLike
 from stepgym.envs.question import Feedback, QuestionEnv
 from stepgym.envs.rows import Row, file_stem, is_table
 from stepgym.envs.sources import OnError, UnusableRowError, collect_tasks, load_file
@@ -61,6 +62,7 @@ class _PublishedEnv(QuestionEnv):
         max_turns: int = 1,
         feedback: Feedback = "status",
         instructions: str | None = None,
+        actions: ActionsLike | None = None,
         render_mode: str | None = None,
     ) -> None:
         super().__init__(
@@ -70,6 +72,7 @@ class _PublishedEnv(QuestionEnv):
             max_turns=max_turns,
             feedback=feedback,
             instructions=instructions,
+            actions=actions,
             render_mode=render_mode,
         )
 
@@ -95,6 +98,7 @@ class GSM8KEnv(_PublishedEnv):
         max_turns: How many tries.
         feedback: What a wrong try is told.
         instructions: None for "reason step by step, end with #### and the number".
+        actions: How actions are read out of what a model wrote, see `TextEnv`; None takes the whole text.
         render_mode: None, "ansi" or "human".
     """
 
@@ -126,6 +130,7 @@ class MATHEnv(_PublishedEnv):
         max_turns: How many tries.
         feedback: What a wrong try is told.
         instructions: None for "reason step by step, put the final answer in a box".
+        actions: How actions are read out of what a model wrote, see `TextEnv`; None takes the whole text.
         render_mode: None, "ansi" or "human".
     """
 

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from stepgym.envs.actions.names import ActionsLike
 from stepgym.envs.expressions import OPERATIONS as OPERATIONS
 from stepgym.envs.expressions import check_expression_settings
 from stepgym.envs.expressions import expression_from_id as expression_from_id
@@ -83,6 +84,7 @@ class MathStepsEnv(TaskEnv):
         sound: Whether one refuted step makes the final verdict wrong whatever the answer.
         max_steps: How many steps, at least 1.
         instructions: None for the instructions of this environment.
+        actions: How actions are read out of what a model wrote, see `TextEnv`; None takes the whole text.
         render_mode: None, "ansi" or "human".
     """
 
@@ -107,6 +109,7 @@ class MathStepsEnv(TaskEnv):
         sound: bool = False,
         max_steps: int = 20,
         instructions: str | None = None,
+        actions: ActionsLike | None = None,
         render_mode: str | None = None,
     ) -> None:
         if feedback not in get_args(StepFeedback):
@@ -119,6 +122,7 @@ class MathStepsEnv(TaskEnv):
             verifier_kwargs=verifier_kwargs,
             max_turns=max_steps,
             instructions=instructions,
+            actions=actions,
             render_mode=render_mode,
         )
         self.step_feedback = feedback
@@ -183,7 +187,7 @@ class MathStepsEnv(TaskEnv):
             steps = [line for line in str(self.task.meta.get("solution") or "").split("\n") if line.strip()]
         if not steps:
             raise InvalidInputError(f"the task {self.task.id!r:.80} brings no solution to show")
-        return steps[min(self._turn, len(steps) - 1)]
+        return self.written(steps[min(self._turn, len(steps) - 1)])
 
     def get_state(self) -> dict[str, Any]:
         """The state of the episode, see `Forkable`."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Literal, get_args
 
+from stepgym.envs.actions.names import ActionsLike
 from stepgym.envs.number_solutions import listed, next_line, solution_expression
 from stepgym.envs.question import Feedback, TaskEnv
 from stepgym.envs.tasks import Task
@@ -47,6 +48,7 @@ class NumberGameEnv(TaskEnv):
         feedback: What is shown after a wrong action: "status" that it was not right, and nothing at a dead end;
             "reason" the verifier's message, which tells dead ends.
         instructions: None for the instructions of this mode.
+        actions: How actions are read out of what a model wrote, see `TextEnv`; None takes the whole text.
         render_mode: None, "ansi" or "human".
     """
 
@@ -60,6 +62,7 @@ class NumberGameEnv(TaskEnv):
         max_turns: int | None = None,
         feedback: Feedback = "status",
         instructions: str | None = None,
+        actions: ActionsLike | None = None,
         render_mode: str | None = None,
     ) -> None:
         if mode not in get_args(Mode):
@@ -69,6 +72,7 @@ class NumberGameEnv(TaskEnv):
             max_turns=1 if max_turns is None else max_turns,
             feedback=feedback,
             instructions=_instructions(mode, operations, use_all) if instructions is None else instructions,
+            actions=actions,
             render_mode=render_mode,
         )
         self.mode = mode
@@ -122,9 +126,9 @@ class NumberGameEnv(TaskEnv):
     def expert_action(self) -> str:
         """A right answer, or the line that a solution goes on with (any legal one at a dead end)."""
         if self.mode == "answer":
-            return solution_expression(self.task, operations=self.operations, use_all=self.use_all)
+            return self.written(solution_expression(self.task, operations=self.operations, use_all=self.use_all))
         target = self.task.reference["target"]
-        return next_line(self._left, target, operations=self.operations, use_all=self.use_all)
+        return self.written(next_line(self._left, target, operations=self.operations, use_all=self.use_all))
 
     def get_state(self) -> dict[str, Any]:
         """The state of the episode, see `Forkable`."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import Any, Literal, get_args
 
+from stepgym.envs.actions.names import ActionsLike
 from stepgym.envs.sources import OnError, load_tasks
 from stepgym.envs.tasks import Task, TaskList
 from stepgym.envs.text import StepResult, TextEnv
@@ -35,6 +36,7 @@ class TaskEnv(TextEnv):
         feedback: What is shown after a wrong try: "status" says that it was not right; "reason" also shows the
             verifier's reason, which may give the answer away.
         instructions: The answer format the environment expects, for agents to show.
+        actions: How actions are read out of what a model wrote, see `TextEnv`; None takes the whole text.
         render_mode: None, "ansi" or "human".
     """
 
@@ -48,9 +50,10 @@ class TaskEnv(TextEnv):
         max_turns: int = 1,
         feedback: Feedback = "status",
         instructions: str | None = None,
+        actions: ActionsLike | None = None,
         render_mode: str | None = None,
     ) -> None:
-        super().__init__(instructions=instructions, render_mode=render_mode)
+        super().__init__(instructions=instructions, actions=actions, render_mode=render_mode)
         if type(max_turns) is not int or max_turns < 1:
             raise InvalidInputError(f"max_turns must be an integer of at least 1, got {max_turns!r}")
         if feedback not in get_args(Feedback):
@@ -151,6 +154,7 @@ class QuestionEnv(TaskEnv):
         max_turns: int = 1,
         feedback: Feedback = "status",
         instructions: str | None = None,
+        actions: ActionsLike | None = None,
         render_mode: str | None = None,
     ) -> None:
         super().__init__(
@@ -159,6 +163,7 @@ class QuestionEnv(TaskEnv):
             max_turns=max_turns,
             feedback=feedback,
             instructions=instructions,
+            actions=actions,
             render_mode=render_mode,
         )
         self.tasks: TaskList = load_tasks(tasks, columns=columns, on_error=on_error)

@@ -9,6 +9,8 @@ import gymnasium
 import numpy as np
 from gymnasium.vector.utils import create_shared_memory
 
+from stepgym.envs.actions.names import ActionsLike, action_format
+from stepgym.envs.actions.steps import UNREAD, read_step
 from stepgym.errors import InvalidInputError
 from stepgym.verifiers.verdict import printable
 
@@ -77,12 +79,20 @@ class Forkable(Protocol):
         ...
 
 
+def instructions_of(env: gymnasium.Env[Any, Any]) -> str:
+    """The answer format that an environment, or a wrapper around it, expects; "" if it does not say."""
+    return str(env.get_wrapper_attr("instructions") or "") if env.has_wrapper_attr("instructions") else ""
+
+
 class TextEnv(gymnasium.Env[str, str]):
     """Base of text environments: a subclass writes `on_reset` and `on_step`, the rest of the contract is here.
 
     * `reset(*, seed, options)` seeds `self.np_random`, the only source of randomness, and calls `on_reset`.
     * `step(action)` raises `gymnasium.error.ResetNeeded` before the first reset and after the end of an episode, and
       `InvalidInputError` if `action` is not a `str`; any text is allowed, it comes from a model.
+    * With `actions`, `on_step` gets only the action that such a format reads in the text, "" if there is none: the
+      environment answers as it answers to nothing, the turn counts, and the format's instructions are added to the
+      observation. `info["unread"]` says why there was none; findings of `info["verdict"]` are offsets into the text.
     * `terminated` is the end of the task, `truncated` a limit from outside; at most one of them is True.
     * The `info` of `reset` and of `step` has the same keys, each with values of one type.
     * `render_mode="ansi"`: `render()` returns the last action and observation; `"human"`: `reset`, `step` and
@@ -90,6 +100,8 @@ class TextEnv(gymnasium.Env[str, str]):
 
     Args:
         instructions: The answer format the environment expects, for agents to show; None keeps the class's own.
+        actions: How actions are read out of what a model wrote, see `stepgym.envs.actions.action_format`: "react",
+            "think", "tool-call" and others, whose instructions join those of the environment. None takes the text.
         render_mode: None, "ansi" or "human".
     """
 
@@ -98,13 +110,23 @@ class TextEnv(gymnasium.Env[str, str]):
     reset_options: ClassVar[tuple[str, ...]] = ()
     """The keys of `options` that `reset` knows; others are refused."""
 
-    def __init__(self, *, instructions: str | None = None, render_mode: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        instructions: str | None = None,
+        actions: ActionsLike | None = None,
+        render_mode: str | None = None,
+    ) -> None:
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise InvalidInputError(
                 f"render_mode must be None or one of {self.metadata['render_modes']}, got {render_mode!r}"
             )
         if instructions is not None:
             self.instructions = instructions
+        self.action_format = None if actions is None else action_format(actions)
+        if self.action_format is not None:
+            told = (self.instructions, self.action_format.instructions)
+            self.instructions = "\n".join(part for part in told if part)
         self.render_mode = render_mode
         self.observation_space: TextSpace = TextSpace()
         self.action_space: TextSpace = TextSpace()
@@ -129,6 +151,8 @@ class TextEnv(gymnasium.Env[str, str]):
                 raise InvalidInputError(f"reset: unknown option {key!r}; known options: {known}")
         self._live = False
         observation, info = self.on_reset(options)
+        if self.action_format is not None:
+            info = {**info, UNREAD: ""}
         self._live = True
         self._shown = (None, observation)
         if self.render_mode == "human":
@@ -141,7 +165,11 @@ class TextEnv(gymnasium.Env[str, str]):
             raise gymnasium.error.ResetNeeded("the episode has not begun or is over: call reset() before step()")
         if not isinstance(action, str):
             raise InvalidInputError(f"an action must be a str, got {type(action).__name__}: {action!r:.80}")
-        result = self.on_step(action)
+        if self.action_format is None:
+            result = self.on_step(action)
+        else:
+            result, reading = read_step(self.action_format, action, self.on_step)
+            action = reading.text  # what is shown is what was done
         self._live = not (result[2] or result[3])
         self._shown = (action, result[0])
         if self.render_mode == "human":
@@ -167,6 +195,10 @@ class TextEnv(gymnasium.Env[str, str]):
         """What `render` shows: the last action, if any, and the current observation."""
         action, observation = self._shown or (None, "")
         return observation if action is None else f"> {action}\n{observation}"
+
+    def written(self, action: str) -> str:
+        """The text that reads as `action` here, for demonstrations."""
+        return action if self.action_format is None else self.action_format.write(action)
 
     def base_state(self) -> dict[str, Any]:
         """The part of `get_state` that this class owns; a subclass that can fork adds its own."""

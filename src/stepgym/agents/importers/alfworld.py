@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from stepgym.agents.episodes import Episode, Step
+from stepgym.agents.episodes import End, Episode, Step
 from stepgym.agents.importers.chats import ASSISTANT, OTHERS
 from stepgym.agents.importers.columns import content_of, outcome_of, value_at
 from stepgym.agents.importers.game_player import GamePlayer
@@ -16,6 +16,9 @@ from stepgym.agents.importers.importing import write_log
 from stepgym.agents.importers.records import read_records
 from stepgym.agents.importers.replays import ReplayReport
 from stepgym.agents.importers.rows import OnError, Source, episodes_of
+from stepgym.agents.importers.thoughts import joined, thought_of, written
+from stepgym.agents.policy import Completion
+from stepgym.envs.actions import ActionFormat, action_format
 from stepgym.errors import InvalidInputError, unknown_name
 
 if TYPE_CHECKING:
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 
 ENV_ID = "stepgym/ALFWorld-v0"
 FORMAT = "alfworld-conversations"
+
+_STEP_LIMIT = 50  # of the id as it is registered
+_THINK = "think:"
 
 _COLUMNS = ("messages", "task", "reward")
 _TASKS = ("task", "task_id", "game", "gamefile", "game_file", "id")
@@ -37,19 +43,26 @@ def replay_episode(
     id: str,
     env_kwargs: Mapping[str, Any] | None = None,
     policy: str = "",
+    outcome: float | None = None,
 ) -> Episode:
     """The episode that a logged conversation is when it is played again.
 
     Observations, rewards and the outcome are the engine's. Actions are what was written, with its thoughts, where the
-    environment's preset reads the command out of it; else the command alone, written as the preset reads it. What
-    follows the goal is left out; an episode that did not reach it was cut ("step_limit").
+    environment reads the command out of it; else thoughts and command written so that it does; the preset "react" takes
+    thoughts as turns of their own. Where the environment has no place for thoughts, the action is the command alone and
+    the text of the completion keeps what was written.
+
+    What follows the goal is left out. An episode that did not reach it failed at the step limit ("step_limit") if it is
+    as long as the environment lets it be, or if the log says that it failed; else it was cut by whoever logged it
+    ("context", without an outcome): it is not trained on.
 
     Args:
         turns: From `stepgym.envs.alfworld.read_conversation`.
         played: Their replay, from `replay` or `GameFinder.find`.
         id: The episode's id.
-        env_kwargs: Arguments of the environment it is of; "preset" says how actions are read and rewards given.
+        env_kwargs: Arguments of the environment it is of; "preset" and "actions" say how actions are read.
         policy: Who wrote it.
+        outcome: What the log says came of it; None if it does not say.
 
     Raises:
         InvalidInputError: There was nothing to play.
@@ -63,25 +76,24 @@ def replay_episode(
     rules = PRESETS[preset]
     if not played.commands:
         raise InvalidInputError("the conversation has no command")
-    actions = [_action(turn, command, rules) for turn, command in zip(turns, played.commands, strict=False)]
-    last = len(actions) - 1
-    steps = tuple(
-        Step(
-            rules.show(played.observations[n]),
-            action,
-            reward=rules.reward if played.won and n == last else 0.0,
-            terminated=played.won and n == last,
-            truncated=not played.won and n == last,
-        )
-        for n, action in enumerate(actions)
-    )
+    format = None if kwargs.get("actions") is None else action_format(kwargs["actions"])
+    steps: list[Step] = []
+    for n, (turn, command) in enumerate(zip(turns, played.commands, strict=False)):
+        steps += _steps(turn, command, rules.show(played.observations[n]), rules, format)
+    limit = rules.max_steps or _STEP_LIMIT
+    if played.won:
+        steps[-1] = replace(steps[-1], reward=rules.reward, terminated=True)
+    elif len(steps) >= limit or (outcome is not None and outcome <= 0):
+        steps = steps[:limit]
+        steps[-1] = replace(steps[-1], truncated=True)
+    end: End = "terminated" if played.won else "step_limit" if steps[-1].truncated else "context"
     return Episode(
         id,
         ENV_ID,
         played.task_id,
-        steps,
-        rules.reward if played.won else 0.0,
-        end="terminated" if played.won else "step_limit",
+        tuple(steps),
+        rules.reward if played.won else None if end == "context" else 0.0,
+        end=end,
         env_kwargs=kwargs,
         policy=policy,
     )
@@ -103,7 +115,7 @@ def read_alfworld(
     A conversation is a list of `{"from": "human" | "gpt", "value"}` or `{"role", "content"}`, alone or under
     "conversations" or "messages". The game is the one that the row names under "task", "task_id", "game", "gamefile" or
     "id" (an id, or the path of an official game file); else the official game that begins as the conversation does.
-    Turns that are thoughts alone ("think: ...") are counted and left out.
+    Turns that are thoughts alone ("think: ...") are counted and go with the command that follows.
 
     Args:
         source: `.jsonl`, `.ndjson`, `.json` (each also with `.gz`) or `.parquet`; or a folder of such files.
@@ -129,8 +141,10 @@ def read_alfworld(
         name = _game_named(row, paths.get("task"))
         played = player.play(turns, name)
         kwargs = {**(env_kwargs or {}), **player.place(played.task_id)}
-        episode = replay_episode(turns, played, id=row_id, env_kwargs=kwargs, policy=policy)
-        counted.compare(row_id, played, turns=turns, outcome=_logged_outcome(row, paths.get("reward")))
+        outcome = _logged_outcome(row, paths.get("reward"))
+        episode = replay_episode(turns, played, id=row_id, env_kwargs=kwargs, policy=policy, outcome=outcome)
+        counted.compare(row_id, played, turns=turns, outcome=outcome)
+        counted.cut += episode.end == "context"
         yield episode
 
     return episodes_of(source, parse, counted, on_error, read=read_records, folders=True)
@@ -192,10 +206,8 @@ def _spoken(row: Mapping[str, Any], path: str | None, report: ReplayReport) -> l
     if not isinstance(found, list):
         raise InvalidInputError("no list of messages, under 'conversations' or 'messages' or alone")
     turns = read_conversation([_message(number, message) for number, message in enumerate(found)])
-    spoken = [turn for turn in turns if not turn.action.startswith("think:")]
-    report.thoughts += len(turns) - len(spoken)
-    if spoken and spoken[0] is not turns[0]:
-        spoken[0] = replace(spoken[0], observation=turns[0].observation)
+    spoken, alone = joined(turns)
+    report.thoughts += alone
     return spoken
 
 
@@ -229,9 +241,12 @@ def _logged_outcome(row: Mapping[str, Any], path: str | None) -> float | None:
     return float(found) if isinstance(found, bool | int | float) else None
 
 
-def _action(turn: Turn, command: str, rules: Preset) -> str:
-    """What was written, in the syntax of the game, if that reads as the command."""
-    head, _, tail = turn.text.rpartition(turn.action or turn.text or " ")
-    text = head + command + tail
-    move = rules.parse(text)
-    return text if move.command == command and not move.malformed else rules.write(command)
+def _steps(turn: Turn, command: str, observation: str, rules: Preset, format: ActionFormat | None) -> list[Step]:
+    """The steps of a turn: one, or a thought and the command where thoughts are turns."""
+    thought = " ".join(thought_of(turn).split())
+    aloud = f"{_THINK} {thought}"
+    if thought and format is None and (answer := rules.parse(aloud).answer) is not None:
+        return [Step(observation, aloud), Step(answer, rules.write(command))]
+    action = written(turn, command, rules, format)
+    kept = not thought or thought.partition("\n")[0] in action
+    return [Step(observation, action, None if kept else Completion(turn.text))]

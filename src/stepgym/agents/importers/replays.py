@@ -36,7 +36,9 @@ class ReplayReport(ImportReport):
             worked", "the engine carries out a command that the log says failed", "another answer", "another outcome"
             (than the logged reward), "the log goes on after the goal".
         different: The first few, at most two of a kind, each with its place.
-        thoughts: Turns that were thoughts alone ("think: ...") and are left out.
+        thoughts: Turns that were thoughts alone ("think: ..."); they go with the command that follows.
+        cut: Conversations that stop before the goal and do not say that they failed: they have no outcome and are not
+            trained on.
     """
 
     differing: int = 0
@@ -44,6 +46,7 @@ class ReplayReport(ImportReport):
     kinds: Counter[str] = field(default_factory=Counter)
     different: list[str] = field(default_factory=list)
     thoughts: int = 0
+    cut: int = 0
 
     def compare(
         self, episode_id: str, played: Replay, *, turns: Sequence[Turn] = (), outcome: float | None = None
@@ -76,12 +79,15 @@ class ReplayReport(ImportReport):
             "kinds": dict(self.kinds),
             "different": list(self.different),
             "thoughts": self.thoughts,
+            "cut": self.cut,
         }
 
     def __str__(self) -> str:
         lines = [ImportReport.__str__(self)]
         if self.thoughts:
-            lines.append(f"{self.thoughts:,} turns were thoughts alone and are left out")
+            lines.append(f"{self.thoughts:,} turns were thoughts alone and go with the command that follows")
+        if self.cut:
+            lines.append(f"{self.cut:,} stop before the goal and do not say that they failed: they are not trained on")
         if self.differing:
             lines.append(f"{self.differing:,} differ from the game, at {self.differences:,} places:")
             lines += [f"  {count:,} x {kind}" for kind, count in self.kinds.most_common()]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stepgym.agents.agent import Agent
-from stepgym.agents.policy import Policy, Sampling
+from stepgym.agents.policy import Message, Policy, Sampling
 from stepgym.agents.prompts import ChatPrompt, PlainPrompt, PromptFormat
 from stepgym.agents.scripted import HumanPolicy, RandomPolicy, ScriptedPolicy
 from stepgym.errors import InvalidInputError, PluginError, unknown_name
@@ -30,6 +30,7 @@ class AgentPreset:
         sampling: Sampling settings; a caller may change them.
         bare: Scripted policies that read observations, not prompts.
         adapt: Makes a policy answer as this preset wants it, for scripted policies that can.
+        examples: Worked examples for a prompt that this preset does not bring: messages of user and assistant in turn.
     """
 
     name: str
@@ -39,6 +40,7 @@ class AgentPreset:
     sampling: Sampling = field(default_factory=Sampling)
     bare: tuple[type, ...] = (ScriptedPolicy, RandomPolicy, HumanPolicy)
     adapt: Callable[[Policy], Policy] = field(default=_as_it_is, repr=False)
+    examples: tuple[Message, ...] = ()
 
     def agent(self, policy: Policy, **sampling: Any) -> Agent:
         """The policy with the prompt format of this preset.
@@ -51,7 +53,7 @@ class AgentPreset:
         settings = replace(self.sampling, **sampling)
         if isinstance(policy, self.bare):
             return Agent(policy, PlainPrompt(), settings)
-        return Agent(policy, self.prompt or _suited(getattr(policy, "tokenizer", None)), settings)
+        return Agent(policy, self.prompt or _suited(getattr(policy, "tokenizer", None), self.examples), settings)
 
 
 registry = PluginRegistry("environment with presets", "stepgym.presets")
@@ -60,6 +62,18 @@ registry.add(
     "stepgym.agents.presets.alfworld:PRESETS",
     summary="plain, oreo, verl-agent, react: as published harnesses play it",
 )
+for _name in ("ArithmeticChain", "Countdown", "Game24"):
+    registry.add(
+        f"stepgym/{_name}-v0",
+        f"stepgym.agents.presets.numbers:{_name.upper()}",
+        summary="chat, few-shot, think, tool-call; where there are lines: lines, lines-few-shot",
+    )
+for _name in ("GSM8K", "MATH", "MathSteps"):
+    registry.add(
+        f"stepgym/{_name}-v0",
+        f"stepgym.agents.presets.mathematics:{_name.upper()}",
+        summary="chat, few-shot, think, tool-call",
+    )
 
 
 def preset_names(env_id: str) -> list[str]:
@@ -97,7 +111,7 @@ def _presets(env_id: str) -> Mapping[str, AgentPreset]:
     return found
 
 
-def _suited(tokenizer: Any) -> PromptFormat:
+def _suited(tokenizer: Any, examples: tuple[Message, ...]) -> PromptFormat:
     if tokenizer is None or getattr(tokenizer, "chat_template", None):
-        return ChatPrompt()
-    return PlainPrompt(suffix="\n> ", instructions=True)
+        return ChatPrompt(opening=examples)
+    return PlainPrompt(suffix="\n> ", instructions=True, opening=examples)

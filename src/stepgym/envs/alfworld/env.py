@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, get_args
 
+from stepgym.envs.actions.names import ActionsLike
 from stepgym.envs.alfworld.engine import Engine
 from stepgym.envs.alfworld.games import SPLITS, OfficialGames, task_type_names
 from stepgym.envs.alfworld.generate import Difficulty, check_difficulty, generate, generated_id, official_file
@@ -49,6 +50,7 @@ class ALFWorldEnv(TextEnv):
         invalid: What impossible commands bring, instead of the preset's rule; see `InvalidRule`.
         penalty: Subtracted for invalid actions, instead of the preset's.
         instructions: None for those of the preset.
+        actions: How actions are read out of what a model wrote before the preset reads them, see `TextEnv`.
         render_mode: None, "ansi" or "human".
 
     Raises:
@@ -70,6 +72,7 @@ class ALFWorldEnv(TextEnv):
         invalid: InvalidRule | None = None,
         penalty: float | None = None,
         instructions: str | None = None,
+        actions: ActionsLike | None = None,
         render_mode: str | None = None,
     ) -> None:
         if not isinstance(preset, str) or preset not in PRESETS:
@@ -89,7 +92,9 @@ class ALFWorldEnv(TextEnv):
                 raise InvalidInputError(f"penalty must be a finite number, got {penalty!r:.80}")
             rules = replace(rules, penalty=float(penalty))
         super().__init__(
-            instructions=rules.instructions if instructions is None else instructions, render_mode=render_mode
+            instructions=rules.instructions if instructions is None else instructions,
+            actions=actions,
+            render_mode=render_mode,
         )
         self.rules = rules
         self.split = split
@@ -114,8 +119,9 @@ class ALFWorldEnv(TextEnv):
         return self._engine
 
     def expert_action(self) -> str:
-        """What `Planner`, who sees everything, would do now, written as the preset reads actions."""
-        return self.rules.write(Planner(self.engine, seed=0).start(self.engine.intro, self._player.admissible()))
+        """What `Planner`, who sees everything, would do now, written as actions are read."""
+        command = Planner(self.engine, seed=0).start(self.engine.intro, self._player.admissible())
+        return self.written(self.rules.write(command))
 
     def on_reset(self, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """Begin the game that was asked for, or one that is drawn."""
