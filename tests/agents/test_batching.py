@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from stepgym.agents.batching import MicroBatcher
+from stepgym.agents.batching import Batch, MicroBatcher, ModelThread
 
 
 class Doubler:
@@ -132,3 +132,75 @@ def test_a_batch_without_a_result_is_an_error() -> None:
     assert first == 1
     with pytest.raises(RuntimeError, match="without a result"):
         raise second  # type: ignore[misc]
+
+
+class Joining:
+    """Answers one item at a time, and asks for more after each."""
+
+    def __init__(self) -> None:
+        self.most, self.batches = 0, 0
+        self.told = threading.Event()
+
+    def __call__(self, items: Batch[int]) -> Iterator[list[tuple[int, int]]]:
+        self.batches += 1
+        left = dict(enumerate(items))
+        known = len(left)
+        while left:
+            self.most = max(self.most, len(left))
+            time.sleep(0.002)
+            index = next(iter(left))
+            yield [(index, 2 * left.pop(index))]
+            for item in items.more():
+                left[known] = item
+                known += 1
+
+
+def test_calls_join_a_batch_that_runs() -> None:
+    work = Joining()
+    batcher = MicroBatcher(work, max_size=5)
+
+    async def caller(i: int) -> list[int]:
+        return [await batcher.submit(100 * i + k) for k in range(6)]
+
+    async def main() -> list[list[int]]:
+        return list(await asyncio.gather(*(caller(i) for i in range(12))))
+
+    assert asyncio.run(main()) == [[2 * (100 * i + k) for k in range(6)] for i in range(12)]
+    assert work.most == 5
+    assert work.batches == 1
+
+
+def test_cancelled_calls_do_not_join() -> None:
+    work = Joining()
+    batcher = MicroBatcher(work, max_size=1)
+
+    async def main() -> list[int]:
+        calls = [asyncio.ensure_future(batcher.submit(i)) for i in range(6)]
+        await asyncio.sleep(0)
+        for call in calls[1:5]:
+            call.cancel()
+        return [await calls[0], await calls[5]]
+
+    assert asyncio.run(main()) == [0, 10]
+
+
+def test_a_batch_that_calls_keep_joining_lets_others_have_the_thread() -> None:
+    thread = ModelThread()
+    busy = MicroBatcher(Joining(), max_size=5, executor=thread)
+    other = MicroBatcher(Doubler(), max_size=5, executor=thread)
+
+    async def caller(stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await busy.submit(1)
+
+    async def main() -> int:
+        stop = asyncio.Event()
+        callers = [asyncio.ensure_future(caller(stop)) for _ in range(5)]
+        await asyncio.sleep(0.05)
+        answer = await asyncio.wait_for(other.submit(4), timeout=5)
+        stop.set()
+        await asyncio.gather(*callers)
+        return answer
+
+    assert asyncio.run(main()) == 8
+    assert thread.waiting == 0

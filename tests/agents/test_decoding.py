@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepgym.agents import decoding
-from stepgym.agents.decoding import draw
+from stepgym.agents import draw as drawing
+from stepgym.agents.draw import draw
 from stepgym.agents.seeds import derive_seed
 
 
@@ -90,7 +90,7 @@ def test_large_vocabularies_are_drawn_in_parts(monkeypatch: pytest.MonkeyPatch) 
     logits = torch.randn(20, 50, generator=generator).tolist()
     uniforms = torch.rand(20, generator=generator, dtype=torch.float64).tolist()
     whole = call(logits, uniforms, 1.0, 0.9, 10)
-    monkeypatch.setattr(decoding, "_CHUNK", 150)
+    monkeypatch.setattr(drawing, "_CHUNK", 150)
     assert call(logits, uniforms, 1.0, 0.9, 10) == whole
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from stepgym.agents import Completion, Request, Sampling, TransformersPolicy, generate_batch, load_transformers_policy
+from stepgym.agents.running_batch import RunningBatch
 from stepgym.errors import InvalidInputError
 
 PROMPTS = ["3+4=", "12*3+4=?", "a", "the quick brown fox"]
@@ -232,3 +233,53 @@ def test_saved_models_load(char_policy: TransformersPolicy, tmp_path: Any) -> No
     assert one(loaded, "3+4=", seed=5).token_ids == one(char_policy, "3+4=", seed=5).token_ids
     with pytest.raises(InvalidInputError, match="nowhere"):
         load_transformers_policy(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.5])
+def test_requests_join_a_running_batch_and_change_nothing(char_policy: TransformersPolicy, temperature: float) -> None:
+    """Conversations of different lengths come and go; every answer is the one that the request gets alone."""
+    joined: list[int] = []
+    policy = TransformersPolicy(char_policy.model, char_policy.tokenizer, batch_size=6)
+    grow = RunningBatch.join
+
+    def counted(self: RunningBatch, other: RunningBatch) -> None:
+        joined.append(len(other.rows))
+        grow(self, other)
+
+    def ask(talk: int, turn: int) -> Request:
+        text = "7" * (1 + (5 * talk + 3 * turn) % 23) + "+="
+        limits = {"max_tokens": 1 + (7 * talk + 11 * turn) % 40, "temperature": temperature}
+        return request(char_policy, text, seed=100 * talk + turn, **limits)
+
+    async def converse(talk: int) -> list[Any]:
+        return [(await policy.generate(ask(talk, turn)))[0] for turn in range(3)]
+
+    async def main() -> list[list[Any]]:
+        return list(await asyncio.gather(*(converse(talk) for talk in range(10))))
+
+    RunningBatch.join = counted  # type: ignore[method-assign]
+    try:
+        found = asyncio.run(main())
+    finally:
+        RunningBatch.join = grow  # type: ignore[method-assign]
+    assert len(joined) >= 5
+    for talk, completions in enumerate(found):
+        for turn, completion in enumerate(completions):
+            (alone,) = generate_batch(char_policy, [ask(talk, turn)])[0]
+            assert (completion.token_ids, completion.text) == (alone.token_ids, alone.text)
+            assert completion.finish_reason == alone.finish_reason
+            np.testing.assert_allclose(completion.logprobs, alone.logprobs, atol=1e-4)
+
+
+def test_requests_for_a_model_with_other_layers_wait_for_the_next_batch(
+    char_policy: TransformersPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(self: RunningBatch, other: RunningBatch) -> None:
+        raise AssertionError("these layers cannot be joined")
+
+    monkeypatch.setattr(RunningBatch, "can_grow", False)
+    monkeypatch.setattr(RunningBatch, "join", refused)
+    policy = TransformersPolicy(char_policy.model, char_policy.tokenizer, batch_size=3)
+    asks = [request(char_policy, "3+4=", seed=i, max_tokens=3 + 5 * i) for i in range(9)]
+    expected = generate_batch(char_policy, asks)
+    assert [c[0].token_ids for c in generate_batch(policy, asks)] == [c[0].token_ids for c in expected]

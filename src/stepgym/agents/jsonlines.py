@@ -29,14 +29,16 @@ class Problem:
         return f"line {self.line}: {self.reason}"
 
 
+_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))  # made once: that is slow
+
+
 def encode(record: Mapping[str, Any]) -> bytes:
     """`record` as one line with its end; raises `ValueError`, `TypeError` or `RecursionError` if JSON cannot hold it.
 
     NaN and infinities are refused: other programs could not read the line.
     """
     try:
-        text = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        return text.encode() + b"\n"
+        return _encoder.encode(record).encode() + b"\n"
     except UnicodeEncodeError:
         # Half a surrogate pair cannot be UTF-8; as an escape it survives.
         return json.dumps(record, allow_nan=False, separators=(",", ":")).encode() + b"\n"

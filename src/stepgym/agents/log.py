@@ -5,16 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, cast, get_args
 
-import numpy as np
-
-from stepgym.agents import jsonlines
+from stepgym.agents import jsonlines, log_lines
 from stepgym.agents.episodes import Episode
 from stepgym.agents.jsonlines import Problem
 from stepgym.agents.lock import FolderLock
@@ -28,14 +25,14 @@ from stepgym.agents.log_folder import (
     sync_folder,
     write_metadata,
 )
+from stepgym.agents.log_sync import Syncer
+from stepgym.agents.task_split import split_by_task as split_by_task
 from stepgym.errors import InvalidInputError, StepgymError
 
 Mode = Literal["r", "a", "x"]
 OnError = Literal["skip", "raise"]
 
-_SYNC_SECONDS = 1.0
 _PROBLEMS_KEPT = 1000
-_HUGE = 1e300
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +50,7 @@ class EpisodeLog:
 
     The folder holds `episodes.jsonl` (one episode a line, each with its schema version) and `log.json` (when and by
     which version it was begun, and `meta`). `append` writes an episode at once with a single write, so that a killed
-    process loses no finished episode; the file is synced to disk at most once a second and at `close`. A last line
+    process loses no finished episode; a thread syncs the file to disk once a second, and `close` does. A last line
     that was cut off is ignored by readers and removed when the log is next opened for writing. Iteration streams:
     memory does not grow with the episodes, only with their ids.
 
@@ -98,7 +95,7 @@ class EpisodeLog:
 
     def append(self, episode: Episode) -> None:
         """Write `episode` at once; raises `InvalidInputError` for an id that is already there."""
-        line = _encode(episode)
+        line = log_lines.encode(episode)
         with self._guard:
             if self._descriptor < 0 or self._owner != os.getpid():
                 raise InvalidInputError(f"{self.path} is not open for writing here; open EpisodeLog(path, mode='a')")
@@ -106,8 +103,6 @@ class EpisodeLog:
                 raise InvalidInputError(f"{self.path} already has an episode with the id {episode.id!r}")
             self._write(line)
             self._ids.add(episode.id)
-            if time.monotonic() - self._synced >= _SYNC_SECONDS:
-                self._sync()
 
     def extend(self, episodes: Iterable[Episode]) -> int:
         """Append each of `episodes`; returns how many."""
@@ -121,13 +116,17 @@ class EpisodeLog:
         """Sync to disk and let the next writer in; a second call does nothing."""
         with self._guard:
             if self._descriptor >= 0:
-                if self._owner == os.getpid():
-                    self._sync()
-                os.close(self._descriptor)
-                self._descriptor = -1
-            if self._lock is not None:
-                self._lock.release()
-                self._lock = None
+                descriptor, self._descriptor = self._descriptor, -1
+                try:
+                    if self._owner == os.getpid():
+                        self._syncer.close()
+                except OSError as error:
+                    raise self._cannot_write(error) from error
+                finally:
+                    os.close(descriptor)
+                    self._unlock()
+            else:
+                self._unlock()
 
     def __enter__(self) -> EpisodeLog:
         return self
@@ -144,13 +143,13 @@ class EpisodeLog:
             episode = None
             if torn is None:
                 try:
-                    episode = _decode(line)
+                    episode = log_lines.decode(line)
                     reason = f"repeats the id {episode.id!r}" if episode.id in ids else ""
                 except (ValueError, RecursionError) as error:
                     reason = jsonlines.reason(error)
             else:
                 # A last line without its newline may still be whole: files written by other tools often end so.
-                episode, reason = _try_decode(line, otherwise=torn)
+                episode, reason = log_lines.try_decode(line, otherwise=torn)
                 if episode is not None and episode.id in ids:
                     reason = f"repeats the id {episode.id!r}"
             if not reason and episode is not None:
@@ -229,8 +228,8 @@ class EpisodeLog:
         # Appending mode of the system: whoever else might write, a line is never written over another.
         self._descriptor = os.open(self._file, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
         self._owner = os.getpid()
-        self._synced = time.monotonic()
-        mend_tail(self._descriptor, _is_episode)
+        self._syncer = Syncer(self._descriptor)
+        mend_tail(self._descriptor, log_lines.is_episode)
         self._ids = set() if fresh else self._read().ids
         known = read_metadata(self._file)
         if meta or not (self.path / METADATA).exists():
@@ -245,75 +244,21 @@ class EpisodeLog:
         try:
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
+            self._syncer.written()
         except BaseException as error:
             # Half a line (full disk, Ctrl-C) would spoil the next one.
             os.ftruncate(self._descriptor, size)
             if isinstance(error, OSError):
-                raise StepgymError(
-                    f"cannot write to {self._file}: {error.strerror}. All {len(self._ids)} episodes before are kept; "
-                    f"the same command resumes there."
-                ) from error
+                raise self._cannot_write(error) from error
             raise
 
-    def _sync(self) -> None:
-        os.fsync(self._descriptor)
-        self._synced = time.monotonic()
+    def _cannot_write(self, error: OSError) -> StepgymError:
+        return StepgymError(
+            f"cannot write to {self._file}: {error.strerror}. All {len(self._ids)} episodes before are kept; "
+            f"the same command resumes there."
+        )
 
-
-def split_by_task(
-    episodes: Iterable[Episode], fraction: float, *, seed: int = 0
-) -> tuple[frozenset[str], frozenset[str]]:
-    """Two disjoint sets of task ids: the second holds about `fraction` of the tasks, drawn with `seed`.
-
-    The split is by task and not by episode, so that no task stands on both sides; it depends only on which tasks
-    there are, not on their order.
-    """
-    if not 0 <= fraction <= 1:
-        raise InvalidInputError(f"fraction must be in [0, 1], got {fraction}")
-    tasks = sorted({episode.task_id for episode in episodes})
-    order = np.random.default_rng(seed).permutation(len(tasks))
-    held_back = round(fraction * len(tasks))
-    second = frozenset(tasks[i] for i in order[:held_back])
-    return frozenset(tasks) - second, second
-
-
-def _decode(line: bytes) -> Episode:
-    """The episode of a line; raises `ValueError` (of which `InvalidInputError` is one) where it is none."""
-    episode = Episode.from_dict(jsonlines.decode(line))
-    _check_types(episode)
-    return episode
-
-
-def _check_types(episode: Episode) -> None:
-    for name in ("id", "env_id", "task_id", "policy"):
-        if not isinstance(getattr(episode, name), str):
-            raise InvalidInputError(f"{name} must be a string, got {getattr(episode, name)!r:.40}")
-    if not episode.id:
-        raise InvalidInputError("id must not be empty")
-    if not (episode.outcome is None or _is_number(episode.outcome)):
-        raise InvalidInputError(f"outcome must be a number or null, got {episode.outcome!r:.40}")
-    for step in episode.steps:
-        if not (isinstance(step.observation, str) and isinstance(step.action, str) and _is_number(step.reward)):
-            raise InvalidInputError("a step needs observation and action as strings and reward as a number")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _HUGE
-
-
-def _try_decode(line: bytes, *, otherwise: str) -> tuple[Episode | None, str]:
-    try:
-        return _decode(line), ""
-    except (ValueError, RecursionError):
-        return None, otherwise
-
-
-def _is_episode(line: bytes) -> bool:
-    return _try_decode(line, otherwise="")[0] is not None
-
-
-def _encode(episode: Episode) -> bytes:
-    try:
-        return jsonlines.encode(episode.to_dict())
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidInputError(f"episode {episode.id!r} cannot be written as JSON: {error}") from error
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stepgym.agents.batching import MicroBatcher
+from stepgym.agents.batching import Batch, MicroBatcher, ModelThread
 from stepgym.agents.decoding import Decoder, Row
 from stepgym.agents.policy import Completion, Request
 from stepgym.errors import InvalidInputError, require
@@ -18,7 +17,9 @@ from stepgym.errors import InvalidInputError, require
 class TransformersPolicy:
     """A causal language model of the transformers library, with its tokenizer, as a `Policy` that can `score`.
 
-    Requests that wait in the event loop are decoded in one batch, in a worker thread, while the loop goes on.
+    Requests that wait in the event loop are decoded in one batch, in a worker thread, while the loop goes on. Samples
+    that are done leave the batch, and requests that come meanwhile join it between two tokens (in models whose layers
+    all have full attention; in others they wait until the batch is done).
 
     What it promises: log-probabilities are "raw", the natural log-softmax of the model's own logits before temperature
     and truncation. Equal requests with equal seeds give equal completions whatever else is in the batch, up to
@@ -61,7 +62,7 @@ class TransformersPolicy:
         self.context = context if context is not None else limit
         self.end_ids = frozenset(_end_ids(model, tokenizer) if end_ids is None else end_ids)
         self._decoder = Decoder(model, tokenizer, end_ids=self.end_ids, context=self.context)
-        worker = ThreadPoolExecutor(1, thread_name_prefix="stepgym-model")  # the model does one thing at a time
+        worker = ModelThread("stepgym-model")  # the model does one thing at a time
         self._samples: MicroBatcher[Row, Completion] = MicroBatcher(
             self._generate, max_size=batch_size, window=gather_seconds, executor=worker
         )
@@ -98,9 +99,9 @@ class TransformersPolicy:
             )
         return ids
 
-    def _generate(self, rows: list[Row]) -> Iterator[list[tuple[int, Completion]]]:
+    def _generate(self, rows: Batch[Row]) -> Iterator[list[tuple[int, Completion]]]:
         with _inference(self.model):
-            yield from self._decoder.run(rows)
+            yield from self._decoder.run(rows, rows.more)
 
     def _score(self, rows: list[tuple[int, ...]]) -> Iterator[list[tuple[int, list[float]]]]:
         import torch

@@ -7,6 +7,8 @@ from stepgym.agents.log import EpisodeLog
 from stepgym.agents.policy import Sampling
 from stepgym.agents.rollout import CollectionInterrupted, collect
 from stepgym.cli import interrupts
+from stepgym.cli.cluster import add_cluster, ray_workers
+from stepgym.cli.collecting import add_collecting, collecting_of
 from stepgym.cli.parser import Arguments, Parser
 from stepgym.cli.playing import (
     add_amount,
@@ -39,18 +41,25 @@ def configure(parser: Parser) -> None:
     parser.needs("policy", "--policy POLICY, who plays")
     parser.add_argument("--choice", action="append", metavar="TEXT", help="an answer of the random policy; repeat it")
     add_amount(parser, samples="episodes of each task, in a row")
+    add_collecting(parser)
     parser.output()
     add_device(parser)
     add_preset(parser)
     add_sampling(parser)
     add_prompt(parser)
+    add_cluster(parser)
 
 
 def run(args: Arguments) -> None:
     """Play and write."""
     amount, preset = amount_of(args), preset_of(args)
+    collecting = collecting_of(args)
     answers = check_environment(args)
-    policy = PolicySource(args.device, args.choice or answers).load(args.policy)
+    policies = PolicySource(args.device, args.choice or answers)
+    workers = ray_workers(args, policies, preset)
+    if workers is not None:
+        collecting["workers"] = workers
+    policy = policies.load(args.policy)
     if preset is None:
         prompt = policy_prompt(args, policy, args.policy)
         agent, shown = Agent(policy, prompt, sampling_of(args)), prompt_settings(prompt)
@@ -77,6 +86,7 @@ def run(args: Arguments) -> None:
                 env_kwargs=args.env_arg,
                 seed=args.seed,
                 concurrency=args.concurrency,
+                **collecting,
                 **amount,
             )
     except CollectionInterrupted as stopped:
@@ -94,4 +104,6 @@ def run(args: Arguments) -> None:
         what = f"all {done.finished} episodes ended in an error, {count} of them in: {printable(message)[:200]}"
         remark(f"stepgym: error: {what}. They are kept in {args.out}.")
         raise SystemExit(1)
+    if done.stopped:
+        remark(f"Go on with: {interrupts.resume_command()}")
     say(args.out)

@@ -6,19 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any, Literal
 
-import gymnasium
-
 from stepgym.agents.agent import Agent
-from stepgym.agents.collector import Collected, Collector
 from stepgym.agents.episodes import Episode
 from stepgym.agents.log import EpisodeLog
-from stepgym.agents.plan import Plan, environment_source
 from stepgym.agents.policy import Policy, Sampling
 from stepgym.agents.prompts import PromptFormat
+from stepgym.agents.rollout.budget import CollectBudget
+from stepgym.agents.rollout.collected import Collected
+from stepgym.agents.rollout.collector import Collector
+from stepgym.agents.rollout.plan import Plan
+from stepgym.agents.rollout.player import Workers
+from stepgym.agents.rollout.source import EnvLike, environment_source
 from stepgym.agents.running import run_sync
 from stepgym.envs.tasks import Task
-
-EnvLike = str | gymnasium.Env[Any, Any] | Callable[[], gymnasium.Env[Any, Any]]
 
 
 class CollectionInterrupted(KeyboardInterrupt):
@@ -43,8 +43,12 @@ def collect(
     env_kwargs: Mapping[str, Any] | None = None,
     seed: int = 0,
     concurrency: int = 256,
+    workers: int | Workers = 0,
+    retries: int = 2,
+    budget: CollectBudget | None = None,
+    enough: tuple[int, int] | None = None,
     resume: bool = True,
-    progress: bool = True,
+    progress: bool | Callable[[Collected], None] = True,
     env_errors: Literal["raise", "record"] = "raise",
     max_errors: int | None = 100,
     on_episode: Callable[[Episode], None] | None = None,
@@ -71,8 +75,16 @@ def collect(
         env_kwargs: Arguments for `gymnasium.make` when `env` is an id.
         seed: Seed of the whole collection.
         concurrency: Most episodes in flight.
+        workers: Where the environments are: 0 is in this process, which suits those that are quick; a number is in
+            so many worker processes, for those whose step takes long (the policy stays here); `Workers` is elsewhere.
+        retries: How often an episode is played again, from its reset and with its seeds, after its worker died or the
+            policy could not be reached (`ConnectionError`, `TimeoutError`, or an exception whose `transient` is true).
+        budget: Stops beginning episodes when so much is spent; those in flight are played to their end.
+        enough: (successes, failures): a task gets no further samples when it has so many of each, those in the log
+            included; `samples_per_task` is the most it gets.
         resume: Leave out episodes whose ids are in the log; False refuses such a log.
-        progress: Show a progress bar on a terminal.
+        progress: Show a progress bar on a terminal; or a function that is called with what was done so far, twice a
+            second and at the end.
         env_errors: "raise" an environment's exception, which is a defect, or "record" it as an episode's "error".
         max_errors: Gives up after so many failed episodes in a row; None never does.
         on_episode: Called with each finished episode.
@@ -87,6 +99,10 @@ def collect(
         _plan(episodes, tasks, samples_per_task, seed),
         out=out,
         concurrency=concurrency,
+        workers=workers,
+        retries=retries,
+        budget=budget,
+        enough=enough,
         resume=resume,
         progress=progress,
         env_errors=env_errors,
@@ -112,8 +128,12 @@ async def collect_async(
     env_kwargs: Mapping[str, Any] | None = None,
     seed: int = 0,
     concurrency: int = 256,
+    workers: int | Workers = 0,
+    retries: int = 2,
+    budget: CollectBudget | None = None,
+    enough: tuple[int, int] | None = None,
     resume: bool = True,
-    progress: bool = True,
+    progress: bool | Callable[[Collected], None] = True,
     env_errors: Literal["raise", "record"] = "raise",
     max_errors: int | None = 100,
     on_episode: Callable[[Episode], None] | None = None,
@@ -125,6 +145,10 @@ async def collect_async(
         _plan(episodes, tasks, samples_per_task, seed),
         out=out,
         concurrency=concurrency,
+        workers=workers,
+        retries=retries,
+        budget=budget,
+        enough=enough,
         resume=resume,
         progress=progress,
         env_errors=env_errors,
