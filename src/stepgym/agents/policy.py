@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, TypedDict, cast, runtime_checkable
 
 from stepgym.errors import InvalidInputError
@@ -57,7 +57,13 @@ class Sampling:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return asdict(self) | {"stop": list(self.stop)}
+        return {
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "top_k": self.top_k,
+            "max_tokens": self.max_tokens,
+            "stop": list(self.stop),
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Sampling:
@@ -161,6 +167,12 @@ registry.add(
     "stepgym.agents.transformers_policy:load_transformers_policy",
     summary="a causal language model of the transformers library, from a folder or the model hub",
 )
+registry.add(
+    "openai",
+    "stepgym.agents.openai_policy:load_openai_policy",
+    summary="a model behind an OpenAI-compatible server, openai:http://127.0.0.1:8000/v1#MODEL",
+)
+registry.add("vllm", "stepgym.agents.vllm_policy:load_vllm_policy", summary="a saved model in vLLM, vllm:FOLDER")
 registry.add("scripted", "stepgym.agents.scripted:ScriptedPolicy", summary="answers from a function, mapping or list")
 registry.add("random", "stepgym.agents.scripted:RandomPolicy", summary="one of given answers, all equally likely")
 registry.add("human", "stepgym.agents.scripted:HumanPolicy", summary="a person at the terminal")

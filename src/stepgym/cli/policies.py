@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stepgym.agents.openai_policy import load_openai_policy
 from stepgym.agents.policy import Policy, registry
 from stepgym.agents.scripted import HumanPolicy, RandomPolicy, ScriptedPolicy
 from stepgym.cli.config_file import NAME
@@ -18,8 +19,10 @@ from stepgym.errors import InvalidInputError, PluginError, unknown_name
 from stepgym.plugins import Plugin
 
 POLICY_HELP = (
-    "a trained folder or a name on the model hub; or random, scripted:MODULE:ATTRIBUTE (a function from observation to "
-    "answer, a mapping or a list), human, or an installed policy as NAME or NAME:ARGUMENT (see `stepgym list policies`)"
+    "a trained folder or a name on the model hub; the URL of an OpenAI-compatible server, as in "
+    "http://127.0.0.1:8000/v1 or http://127.0.0.1:8000/v1#MODEL; vllm:FOLDER; or random, scripted:MODULE:ATTRIBUTE "
+    "(a function from observation to answer, a mapping or a list), human, or an installed policy as NAME or "
+    "NAME:ARGUMENT (see `stepgym list policies`)"
 )
 
 
@@ -42,6 +45,8 @@ class PolicySource:
             return self.from_folder(Path(name).expanduser())
         if head == "scripted":
             return _scripted(rest)
+        if head in ("http", "https"):
+            return load_openai_policy(name)
         if head == "random" and not colon:
             return RandomPolicy(self.choices)
         if head == "human" and not colon:
