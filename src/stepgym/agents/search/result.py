@@ -1,10 +1,12 @@
-"""What a search may spend and what it found: `SearchBudget`, `Candidate`, `SearchResult`."""
+"""What a search may spend and what it found: `SearchBudget`, `Candidate`, `SearchResult`, `SearchedEpisode`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stepgym.agents.episodes import Episode
 from stepgym.agents.policy import Completion
+from stepgym.agents.search.tree import TreeNode
 from stepgym.errors import InvalidInputError
 
 
@@ -14,16 +16,16 @@ class SearchBudget:
 
     Attributes:
         tokens: Tokens that the policy writes, all candidates together; None is no limit. Never exceeded.
-        rounds: Rounds of step-level search, at least 1.
+        rounds: Rounds of a step-level search, simulations of a tree search; None is the search's own default.
     """
 
     tokens: int | None = None
-    rounds: int = 20
+    rounds: int | None = None
 
     def __post_init__(self) -> None:
         if self.tokens is not None and self.tokens < 1:
             raise InvalidInputError(f"a budget needs at least 1 token, got {self.tokens}")
-        if self.rounds < 1:
+        if self.rounds is not None and self.rounds < 1:
             raise InvalidInputError(f"a budget needs at least 1 round, got {self.rounds}")
 
     def tokens_each(self, samples: int, *, spent: int, at_most: int) -> int:
@@ -37,7 +39,7 @@ class Candidate:
 
     Attributes:
         completion: From the prompt to its end.
-        score: V of it; None without a value function.
+        score: What the search ranks it by: V, or the verifier's score; None where nothing does.
         answer: What it votes for; "" where nobody votes.
         finished: Whether the policy ended it, in contrast to the search or a limit.
     """
@@ -54,11 +56,13 @@ class SearchResult:
 
     Attributes:
         completion: The choice. With `finish_reason="length"` nothing was finished, and it counts as no answer.
-        score: V of the choice; None without a value function.
+        score: What the choice was ranked by; None where nothing does.
         candidates: All whole answers, the choice among them.
-        tokens_spent: Tokens the policy wrote, thrown away ones included.
+        tokens_spent: Tokens the policy wrote, thrown away ones included; 0 where it gives no ids.
         tokens_scored: Tokens the value function read.
-        rounds: Rounds played.
+        rounds: Rounds or simulations played.
+        tree: The root of a tree search; None for other searches.
+        episodes: The finished answers of a tree search as episodes with `parent` and `forked_at`, for training.
     """
 
     completion: Completion
@@ -67,6 +71,8 @@ class SearchResult:
     tokens_spent: int
     tokens_scored: int = 0
     rounds: int = 1
+    tree: TreeNode | None = None
+    episodes: tuple[Episode, ...] = ()
 
     @property
     def text(self) -> str:
@@ -80,3 +86,24 @@ class SearchResult:
 
     def __str__(self) -> str:
         return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class SearchedEpisode:
+    """An episode whose actions were chosen by a search, and what that cost.
+
+    Attributes:
+        episode: What was played; its completions are the chosen ones.
+        tokens_spent: Tokens the policy wrote, thrown away ones included; 0 where it gives no ids.
+        tokens_scored: Tokens the value function read.
+        branches: Episodes that a tree search played in forks to their end, tied to `episode` and to each other by
+            `parent` and `forked_at`. Their outcomes are the environment's; the search saw them only if it was allowed
+            to.
+        tree: The root of a tree search; None for other searches.
+    """
+
+    episode: Episode
+    tokens_spent: int
+    tokens_scored: int = 0
+    branches: tuple[Episode, ...] = ()
+    tree: TreeNode | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +25,9 @@ class Scorer:
         value: The value function; None scores nothing.
         tokenizer: Knows which tokens are special.
         after_end: Read finished answers after their end-of-turn token all the same, for value functions trained there.
+
+    Attributes:
+        tokens: Tokens read so far.
     """
 
     def __init__(self, value: ValueFunction | None, tokenizer: Any, *, after_end: bool = False) -> None:
@@ -38,12 +42,21 @@ class Scorer:
         return prompt + written
 
     async def score(self, rows: Sequence[tuple[tuple[int, ...], tuple[int, ...]]]) -> list[float | None]:
-        """V of each `(prompt ids, written ids)`, asked for together."""
+        """V of each `(prompt ids, written ids)`, asked for together; equal ones are read once.
+
+        Raises:
+            InvalidInputError: V of something is not a finite number.
+        """
         if self._value is None:
             return [None] * len(rows)
         read = [self.position(prompt, written) for prompt, written in rows]
-        self.tokens += sum(map(len, read))
-        return list(await asyncio.gather(*(self._value.value(ids) for ids in read)))
+        different = list(dict.fromkeys(read))
+        self.tokens += sum(map(len, different))
+        scores = await asyncio.gather(*(self._value.value(ids) for ids in different))
+        if not all(map(math.isfinite, scores)):
+            raise InvalidInputError(f"the value function must return finite numbers, got {scores}: it cannot rank")
+        found = dict(zip(different, scores, strict=True))
+        return [found[ids] for ids in read]
 
 
 def as_request(
@@ -72,3 +85,9 @@ def ids_of(completion: Completion) -> tuple[tuple[int, ...], tuple[int, ...]]:
     if completion.token_ids is None or completion.prompt_token_ids is None:
         raise InvalidInputError("search by value needs a policy that returns token ids (one with a tokenizer)")
     return completion.prompt_token_ids, completion.token_ids
+
+
+def check_tokenizer(policy: Policy) -> None:
+    """Raise `InvalidInputError` for a policy whose conversations no value function can read."""
+    if getattr(policy, "tokenizer", None) is None:
+        raise InvalidInputError("search by value needs a policy with a tokenizer: V reads token ids")
