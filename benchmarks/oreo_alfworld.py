@@ -98,7 +98,7 @@ def compare(
         }
         if name != best:
             line["greedy_minus_best_baseline"] = interval(
-                [difference(c, b, "greedy") for c, b in zip(cells, rows[best], strict=True)]
+                [difference(c, b, "greedy") for c, b in zip(cells, rows[best], strict=True)], lowest=-1.0
             )
         summary[name] = line
         columns = [shown(line.get(k)) for k in ("greedy", "sampled", "greedy_minus_best_baseline")]
@@ -209,9 +209,9 @@ def difference(a: Cell, b: Cell, how: str) -> list[float]:
     return [x - y for x, y in zip(games(a, how), games(b, how), strict=True)]
 
 
-def interval(table: Sequence[Sequence[float]]) -> list[float]:
+def interval(table: Sequence[Sequence[float]], *, lowest: float = 0.0) -> list[float]:
     """Mean, low and high in percentage points."""
-    found = crossed_mean(table)
+    found = crossed_mean(table, bounds=(lowest, 1.0))
     return [round(100 * x, 2) for x in (found.value, found.low, found.high)]
 
 

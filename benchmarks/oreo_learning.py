@@ -204,7 +204,8 @@ def report(arguments: argparse.Namespace, rows: Mapping[str, Mapping[int, Cell]]
             if other is not None and other is not cells:
                 seeds = sorted(set(cells) & set(other))
                 line[f"{how}_minus_rejection"] = interval(
-                    [[v - other[s]["outcomes"][how][t] for t, v in cells[s]["outcomes"][how].items()] for s in seeds]
+                    [[v - other[s]["outcomes"][how][t] for t, v in cells[s]["outcomes"][how].items()] for s in seeds],
+                    lowest=-1.0,
                 )
         for key in ("updates", "cpu_seconds"):
             line[key] = sum(c[key] for c in cells.values()) / len(cells)
@@ -232,9 +233,9 @@ def report(arguments: argparse.Namespace, rows: Mapping[str, Mapping[int, Cell]]
     )
 
 
-def interval(table: Sequence[Sequence[float]]) -> list[float]:
+def interval(table: Sequence[Sequence[float]], *, lowest: float = 0.0) -> list[float]:
     """Mean, low and high in percentage points. Seeds have tasks of their own, paired by their place."""
-    found = crossed_mean(table)
+    found = crossed_mean(table, bounds=(lowest, 1.0))
     return [round(100 * x, 2) for x in (found.value, found.low, found.high)]
 
 

@@ -48,3 +48,11 @@ def test_bad_tables() -> None:
             crossed_mean(values)
     with pytest.raises(InvalidInputError, match="confidence"):
         crossed_mean([[0.0, 1.0]], confidence=1.0)
+
+
+def test_differences_that_are_all_zero_are_uncertain_to_both_sides() -> None:
+    interval = crossed_mean(np.zeros((3, 10)), bounds=(-1, 1))
+    assert -interval.low == interval.high == pytest.approx(wilson_interval(0, 10).high)
+    assert crossed_mean(np.zeros((3, 10))) == wilson_interval(0, 10)
+    below = crossed_mean(np.full((3, 10), -0.25), bounds=(-1, 1))
+    assert -1 < below.low < -0.25 < below.high < 0.25

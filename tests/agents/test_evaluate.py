@@ -22,7 +22,7 @@ from stepgym.agents import (
     summarize,
     table,
 )
-from stepgym.agents.statistics import mcnemar_p, wilson_interval
+from stepgym.agents.statistics import paired_difference, wilson_interval
 from stepgym.errors import InvalidInputError
 
 CHAIN = "stepgym:stepgym/ArithmeticChain-v0"
@@ -83,16 +83,22 @@ def test_comparison_pairs_by_task_whatever_the_order() -> None:
     shuffled = summarize([episode(f"t{i}", float(i < 2)) for i in (7, 3, 9, 1, 0, 2, 8, 6, 5, 4)], method="sampled")
     result = compare(a, shuffled)
     assert result.difference == pytest.approx(0.4)
-    assert result.p_value == mcnemar_p([1] * 6 + [0] * 4, [1] * 2 + [0] * 8) == 0.125
+    assert result.p_value == paired_difference([1] * 6 + [0] * 4, [1] * 2 + [0] * 8).p_value
+    assert result.p_value == pytest.approx(0.0455, abs=1e-4)  # McNemar's statistic is 4^2 / 4
     assert (result.test, result.tasks, result.a, result.b) == ("mcnemar", 10, "tiny (greedy)", "tiny (sampled)")
     assert result.low < 0.4 < result.high
 
 
-def test_comparison_of_several_samples_uses_the_sign_flip_test() -> None:
+def test_comparison_of_several_samples_is_of_the_means_of_tasks() -> None:
     a = summarize([episode(f"t{i}", 1.0, sample=s) for i in range(8) for s in range(2)], method="sampled")
-    b = summarize([episode(f"t{i}", float(s), sample=s) for i in range(8) for s in range(2)], method="sampled")
+    b = summarize([episode(f"t{i}", float(s < i % 3), sample=s) for i in range(8) for s in range(2)], method="sampled")
     result = compare(a, b)
-    assert (result.test, result.difference, result.p_value) == ("sign_flip", 0.5, 2 / 2**8)
+    assert (result.test, result.tasks) == ("paired_t", 8)
+    differences = [1.0, 0.5, 0.0, 1.0, 0.5, 0.0, 1.0, 0.5]
+    assert result.difference == pytest.approx(sum(differences) / 8)
+    # Student's t of these numbers with 7 degrees of freedom is 3.81: p from any table is between 0.005 and 0.01.
+    assert result.p_value == pytest.approx(0.0066, abs=1e-4)
+    assert result.low > 0
 
 
 def test_different_tasks_or_environments_are_not_compared() -> None:

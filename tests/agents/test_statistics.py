@@ -7,16 +7,13 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stepgym.agents.statistics import (
     bootstrap_mean,
-    mcnemar_p,
+    constant_interval,
     mean_interval,
-    paired_difference,
-    pass_at_k,
-    sign_flip_p,
     success_interval,
     wilson_interval,
 )
@@ -79,6 +76,21 @@ def test_success_interval_claims_no_certainty_when_all_tasks_agree() -> None:
     assert success_interval([[0, 1]] * 10).low < 0.3
 
 
+@given(tasks=st.integers(1, 1000), value=st.sampled_from([0.0, 1.0]))
+def test_what_never_varied_gets_the_wilson_interval_of_a_share(tasks: int, value: float) -> None:
+    ours, wilson = constant_interval(value, tasks, bounds=(0, 1)), wilson_interval(value * tasks, tasks)
+    assert (ours.low, ours.high) == pytest.approx((wilson.low, wilson.high), abs=1e-12)
+
+
+@given(tasks=st.integers(1, 1000), value=st.floats(-1, 1))
+def test_what_never_varied_is_not_certain_and_stays_within_its_bounds(tasks: int, value: float) -> None:
+    ours = constant_interval(value, tasks, bounds=(-1, 1))
+    assert -1 <= ours.low <= value <= ours.high <= 1
+    assert ours.high - ours.low == pytest.approx(2 * wilson_interval(0, tasks).high)
+    mirrored = constant_interval(-value, tasks, bounds=(-1, 1))
+    assert (-mirrored.high, -mirrored.low) == pytest.approx((ours.low, ours.high))
+
+
 def test_bootstrap_mean_covers_about_as_often_as_it_says() -> None:
     generator = np.random.default_rng(0)
     hits = 0
@@ -104,59 +116,6 @@ def test_the_same_seed_gives_the_same_interval() -> None:
     assert bootstrap_mean(values, seed=3) != bootstrap_mean(values, seed=4)
 
 
-def test_paired_difference_uses_the_pairing() -> None:
-    generator = np.random.default_rng(1)
-    difficulty = generator.random(200)
-    a, b = np.clip(difficulty + 0.05, 0, 1), difficulty
-    paired = paired_difference(a, b)
-    assert 0 < paired.low <= paired.value <= paired.high < 0.06
-
-
-def test_paired_difference_is_not_certain_when_every_task_flips() -> None:
-    interval = paired_difference([1] * 20, [0] * 20)
-    assert interval.value == interval.high == 1.0
-    assert 0.7 < interval.low < 0.95
-    equal = paired_difference([1, 0] * 10, [1, 0] * 10)
-    assert equal.value == 0
-    assert equal.low < 0 < equal.high
-
-
-def test_mcnemar_by_hand_and_by_enumeration() -> None:
-    assert mcnemar_p([1, 1, 1, 1, 1, 0], [0, 0, 0, 0, 0, 0]) == 2 * 0.5**5
-    assert mcnemar_p([1, 0, 1], [1, 0, 1]) == 1.0
-    a, b = [1] * 7 + [0] * 2 + [1] * 4, [0] * 7 + [1] * 2 + [1] * 4
-    count = [sum(flips) for flips in itertools.product((0, 1), repeat=9)]
-    brute = np.mean([abs(c - 4.5) >= abs(7 - 4.5) for c in count])
-    assert mcnemar_p(a, b) == pytest.approx(brute)
-    with pytest.raises(InvalidInputError, match="0 or 1"):
-        mcnemar_p([0.5], [1])
-
-
-@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=12))
-@settings(deadline=None)
-def test_sign_flip_of_binary_outcomes_is_mcnemar(pairs: list[tuple[int, int]]) -> None:
-    a, b = np.array(pairs).T
-    assert sign_flip_p(a - b) == pytest.approx(mcnemar_p(a, b))
-
-
-def test_sign_flip_by_sampling_is_near_the_exact_value() -> None:
-    differences = np.array(
-        [0.4, 0.1, -0.3, 0.6, 0.2, 0.5, -0.1, 0.3, 0.25, 0.15, -0.2, 0.35, 0.45, 0.05, 0.1, 0.2, 0.12]
-    )
-    signs = np.array(list(itertools.product((-1, 1), repeat=len(differences))))
-    exact = np.mean(np.abs(signs @ differences) >= differences.sum() - 1e-9)
-    assert sign_flip_p(differences, permutations=50_000) == pytest.approx(exact, abs=0.002)
-    assert sign_flip_p(np.ones(100)) == pytest.approx(1 / 10_001)
-
-
-@pytest.mark.parametrize(("samples", "successes"), [(5, 0), (5, 2), (6, 3), (6, 6)])
-def test_pass_at_k_is_the_average_over_all_subsets(samples: int, successes: int) -> None:
-    outcomes = [1] * successes + [0] * (samples - successes)
-    for k in range(1, samples + 1):
-        brute = np.mean([max(subset) for subset in itertools.combinations(outcomes, k)])
-        assert pass_at_k(samples, successes, k) == pytest.approx(brute)
-
-
 @pytest.mark.parametrize(
     ("freedom", "quantile"),
     # Student's t, two-sided 95 %, from printed tables.
@@ -180,8 +139,8 @@ def test_bad_input_is_refused() -> None:
         lambda: success_interval([[2.0]]),
         lambda: bootstrap_mean([]),
         lambda: bootstrap_mean([float("nan")]),
-        lambda: paired_difference([1, 0], [1]),
-        lambda: pass_at_k(3, 1, 4),
+        lambda: constant_interval(2.0, 5, bounds=(0, 1)),
+        lambda: constant_interval(0.5, 0, bounds=(0, 1)),
         lambda: mean_interval([1.0]),
     ):
         with pytest.raises(InvalidInputError):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, cast
 
+from stepgym.agents.breakdown import AtK, GroupSuccess
+from stepgym.agents.statistics.paired import Test
 from stepgym.errors import InvalidInputError
 
 
@@ -24,6 +26,8 @@ class Evaluation:
         truncated: Share of episodes cut by the system (context full, generation limit, engine error).
         tokens: Tokens generated, all candidates of a search included; None where unknown.
         seconds: Wall time; None where unknown.
+        at_k: pass@k and maj@k; empty with one sample a task.
+        groups: Success by kind of task, where the kinds are known.
     """
 
     policy: str
@@ -37,6 +41,18 @@ class Evaluation:
     truncated: float = 0.0
     tokens: int | None = None
     seconds: float | None = None
+    at_k: tuple[AtK, ...] = ()
+    groups: tuple[GroupSuccess, ...] = ()
+
+    @property
+    def of_judged(self) -> float | None:
+        """Share of solved episodes among those that were neither undecided nor cut; None if there are none.
+
+        Every episode counts the same here. It is the higher the more a policy is cut where it would have failed, so
+        `success` is what policies are compared by.
+        """
+        judged = round(self.samples * (1 - self.undecided - self.truncated))
+        return sum(map(sum, self.outcomes.values())) / judged if judged else None
 
     @property
     def tasks(self) -> int:
@@ -54,7 +70,7 @@ class Evaluation:
         return f"{self.policy} ({self.method})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; `tasks` and `samples` are written for readers."""
+        """Plain JSON values; `tasks`, `samples` and `of_judged` are written for readers."""
         return {
             "policy": self.policy,
             "method": self.method,
@@ -64,19 +80,24 @@ class Evaluation:
             "success": self.success,
             "low": self.low,
             "high": self.high,
+            "of_judged": self.of_judged,
             "undecided": self.undecided,
             "truncated": self.truncated,
             "tokens": self.tokens,
             "seconds": self.seconds,
+            "at_k": [found.to_dict() for found in self.at_k],
+            "groups": [found.to_dict() for found in self.groups],
             "outcomes": {task: list(outcomes) for task, outcomes in self.outcomes.items()},
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Evaluation:
         """The inverse of `to_dict`."""
-        values = {key: value for key, value in data.items() if key not in ("tasks", "samples")}
+        values = {key: value for key, value in data.items() if key not in ("tasks", "samples", "of_judged")}
         try:
             values["outcomes"] = {str(task): tuple(outcomes) for task, outcomes in values["outcomes"].items()}
+            values["at_k"] = tuple(AtK.from_dict(found) for found in values.get("at_k", ()))
+            values["groups"] = tuple(GroupSuccess.from_dict(found) for found in values.get("groups", ()))
             return cls(**cast(Any, values))
         except (KeyError, TypeError, AttributeError) as error:
             raise InvalidInputError(f"not an evaluation record: {type(error).__name__}: {error}") from error
@@ -91,7 +112,8 @@ class Comparison:
         difference: Success of `a` minus success of `b`, mean over tasks.
         low, high: 95 % interval of `difference` over tasks, paired.
         p_value: Two-sided p-value that there is no difference.
-        test: "mcnemar" (exact; one sample a task) or "sign_flip" (several).
+        test: "mcnemar" (one sample a task), "paired_t" (several), or "bootstrap" (over seeds and tasks). Interval and
+            p-value come from the same test: `p_value` is below 0.05 exactly where the interval leaves out 0.
         tasks: Number of tasks.
     """
 
@@ -101,7 +123,7 @@ class Comparison:
     low: float
     high: float
     p_value: float
-    test: Literal["mcnemar", "sign_flip"]
+    test: Test
     tasks: int
 
     def to_dict(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,27 +19,28 @@ class ValueMetrics:
 
     Attributes:
         auc: Probability that a success has a higher value than a failure (ties count half); 0.5 knows nothing.
-        brier: Mean of `(value - outcome)^2`; lower is better.
+        brier: Mean of `(value - outcome)^2`, values as chances of success; lower is better. Above 1 only where values
+            leave [0, 1]. None where values are no chances, because rewards are worth more than two things.
         base_rate: Share of successes.
         base_rate_brier: Brier score of always saying the base rate, `p (1 - p)`; a useful value is below it.
         episodes: Number of values.
         tasks: Number of tasks they come from.
-        outside: Share of values outside [0, 1], which no probability can be.
+        outside: Share of values outside [0, 1], which no chance can be; None as `brier`.
     """
 
     auc: Interval
-    brier: Interval
+    brier: Interval | None
     base_rate: float
     base_rate_brier: float
     episodes: int
     tasks: int
-    outside: float
+    outside: float | None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {
             "auc": self.auc.to_dict(),
-            "brier": self.brier.to_dict(),
+            "brier": None if self.brier is None else self.brier.to_dict(),
             "base_rate": self.base_rate,
             "base_rate_brier": self.base_rate_brier,
             "episodes": self.episodes,
@@ -48,10 +49,10 @@ class ValueMetrics:
         }
 
     def __str__(self) -> str:
-        return (
-            f"AUC {self.auc}, Brier {self.brier} against {self.base_rate_brier:.3f} for the base rate "
-            f"{self.base_rate:.3f} ({self.episodes} episodes of {self.tasks} tasks)"
-        )
+        brier = "no Brier score (rewards take more than two values, so that V is no chance of success)"
+        if self.brier is not None:
+            brier = f"Brier {self.brier} against {self.base_rate_brier:.3f} for the base rate {self.base_rate:.3f}"
+        return f"AUC {self.auc}, {brier} ({self.episodes} episodes of {self.tasks} tasks)"
 
 
 def value_metrics(
@@ -59,6 +60,8 @@ def value_metrics(
     outcomes: ArrayLike,
     tasks: Sequence[str],
     *,
+    weights: ArrayLike | None = None,
+    rewards: tuple[float, float] | None = (0.0, 1.0),
     confidence: float = 0.95,
     resamples: int = 2_000,
     seed: int = 0,
@@ -71,6 +74,9 @@ def value_metrics(
         values: One value per episode.
         outcomes: 1 for success and 0 for failure; both must occur.
         tasks: The task id of each episode; episodes of one task are drawn together.
+        weights: How many episodes each value and outcome stands for; 1 if None.
+        rewards: What a failure and a success are worth, in the unit of the values: (-1, 1) where failures cost 1.
+            None where they are worth different things, so that no value is a chance of success.
         confidence: Level of the intervals.
         resamples: Bootstrap resamples.
         seed: Of the bootstrap.
@@ -81,25 +87,58 @@ def value_metrics(
     scores, labels = _checked(values, outcomes)
     if len(tasks) != len(scores):
         raise InvalidInputError(f"expected one task id per value, got {len(tasks)} for {len(scores)} values")
+    counts = np.ones(len(scores)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if counts.shape != scores.shape or not np.all(counts >= 0) or not 0 < float(counts @ labels) < counts.sum():
+        raise InvalidInputError("weights must be as many numbers as values, >= 0, with some weight on each outcome")
     names, groups = np.unique(np.asarray(tasks, dtype=object).astype(str), return_inverse=True)
-    losses = (scores - labels) ** 2
-    base_rate = float(labels.mean())
-
-    def weighted_brier(weights: Floats) -> Floats:
-        return np.asarray(weights @ losses / weights.sum(axis=1))
+    total = float(counts.sum())
+    base_rate = float(counts @ labels) / total
 
     def interval(statistic: Callable[[Floats], Floats], value: float) -> Interval:
-        return bootstrap_statistic(statistic, value, groups, confidence=confidence, resamples=resamples, seed=seed)
+        return bootstrap_statistic(
+            lambda drawn: statistic(drawn * counts),
+            value,
+            groups,
+            confidence=confidence,
+            resamples=resamples,
+            seed=seed,
+        )
 
+    brier = outside = None
+    if rewards is not None:
+        chances = as_chances(scores, rewards)
+        losses = (chances - labels) ** 2
+        brier = interval(lambda w: np.asarray(w @ losses / w.sum(axis=1)), float(counts @ losses) / total)
+        outside = float(counts @ ((chances < 0) | (chances > 1))) / total
+    area = _weighted_auc(scores, labels)
     return ValueMetrics(
-        auc=interval(_weighted_auc(scores, labels), auc(scores, labels)),
-        brier=interval(weighted_brier, float(losses.mean())),
+        auc=interval(area, float(area(counts[None])[0])),
+        brier=brier,
         base_rate=base_rate,
         base_rate_brier=base_rate * (1 - base_rate),
-        episodes=len(scores),
+        episodes=round(total),
         tasks=len(names),
-        outside=float(np.mean((scores < 0) | (scores > 1))),
+        outside=outside,
     )
+
+
+def reward_range(outcomes: Iterable[float]) -> tuple[float, float] | None:
+    """What a failure and a success are worth, from the sums of rewards of episodes.
+
+    A success has a positive sum. Where failures, or successes, are worth different sums there is no such range, and
+    None is returned; what does not occur is worth 0 and 1.
+    """
+    sums = {round(float(outcome), 9) for outcome in outcomes}
+    failures, successes = {s for s in sums if s <= 0} or {0.0}, {s for s in sums if s > 0} or {1.0}
+    return (failures.pop(), successes.pop()) if len(failures) == len(successes) == 1 else None
+
+
+def as_chances(values: ArrayLike, rewards: tuple[float, float]) -> Floats:
+    """Values as chances of success, where a failure and a success are worth `rewards`."""
+    failure, success = rewards
+    if not failure < success:
+        raise InvalidInputError(f"a success must be worth more than a failure, got {failure} and {success}")
+    return (np.asarray(values, dtype=np.float64) - failure) / (success - failure)
 
 
 def auc(values: ArrayLike, outcomes: ArrayLike) -> float:

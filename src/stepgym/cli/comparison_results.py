@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from stepgym.agents.crossed_bootstrap import crossed_mean
-from stepgym.agents.evaluate import compare
+from stepgym.agents.crossed_bootstrap import crossed_difference, crossed_mean
 from stepgym.agents.evaluation import Comparison, Evaluation
-from stepgym.agents.statistics import Interval
+from stepgym.agents.statistics import Interval, PairedDifference
 from stepgym.agents.text_table import text_table
 from stepgym.errors import InvalidInputError
 
@@ -84,13 +83,13 @@ class Results:
         """Success, with an interval over seeds and tasks."""
         return crossed_mean(list(self._shares(method, how).values()))
 
-    def difference(self, method: str, how: How) -> Interval | None:
+    def difference(self, method: str, how: How) -> PairedDifference | None:
         """Success minus that of rejection sampling, paired by seed and task; None where there is nothing to pair."""
         mine, other = self._shares(method, how), self._shares(BASELINE, how)
         seeds = sorted(mine.keys() & other.keys())
         if method in (BASELINE, START) or not seeds:
             return None
-        return crossed_mean([[a - b for a, b in zip(mine[s], other[s], strict=True)] for s in seeds])
+        return crossed_difference([mine[s] for s in seeds], [other[s] for s in seeds])
 
     def mean(self, method: str, name: str) -> float:
         """Mean over the seeds of `updates`, `episodes`, `cpu_seconds` or `seconds`."""
@@ -112,7 +111,7 @@ class Results:
             for how in _HOW:
                 difference = self.difference(method, how)
                 if difference is not None:
-                    row[f"{how}_minus_{BASELINE}"] = difference.to_dict()
+                    row[f"{how}_minus_{BASELINE}"] = {**difference.interval.to_dict(), "p_value": difference.p_value}
             row["per_seed"] = {c.seed: {"greedy": c.greedy.success, "sampled": c.sampled.success} for c in cells}
             rows[method] = row
         return rows
@@ -122,10 +121,12 @@ class Results:
         pooled = {(method, how): self._pooled(method, how) for method in self.cells for how in _HOW}
         comparisons = []
         for method, how in pooled:
-            difference = self.difference(method, how)
-            if difference is not None:
-                plain = compare(pooled[method, how], pooled[BASELINE, how])
-                comparisons.append(replace(plain, low=difference.low, high=difference.high))
+            found = self.difference(method, how)
+            if found is not None:
+                labels = pooled[method, how].label, pooled[BASELINE, how].label
+                difference = found.interval
+                ends = difference.value, difference.low, difference.high
+                comparisons.append(Comparison(*labels, *ends, found.p_value, found.test, len(self.tasks)))
         return [*pooled.values(), *comparisons]
 
     def _row(self, method: str) -> tuple[str, ...]:
@@ -137,7 +138,7 @@ class Results:
         return (
             method,
             *(_percent(self.interval(method, how)) for how in _HOW),
-            "" if difference is None else _percent(difference, sign=True),
+            "" if difference is None else _percent(difference.interval, sign=True),
             *cost,
         )
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
-from stepgym.agents.evaluate import compare, table
+from stepgym.agents.breakdown import KS
+from stepgym.agents.evaluate import compare
 from stepgym.agents.evaluation import Comparison, Evaluation
+from stepgym.agents.evaluation_table import table
 from stepgym.cli import interrupts
-from stepgym.cli.evaluation import SEARCHES, Contender, Evaluator
+from stepgym.cli.evaluation import Contender, Evaluator
+from stepgym.cli.monte_carlo import add_monte_carlo, calibrated, check_monte_carlo
 from stepgym.cli.parser import Arguments, Parser
 from stepgym.cli.playing import (
     add_amount,
@@ -16,17 +21,18 @@ from stepgym.cli.playing import (
     add_sampling,
     amount_of,
     check_environment,
-    sampling_of,
 )
 from stepgym.cli.policies import POLICY_HELP, PolicySource, add_device, value_folder
-from stepgym.cli.run_folder import open_run, refuse_full
-from stepgym.cli.settings import unescaped
-from stepgym.cli.terminal import say
+from stepgym.cli.presets import add_preset, agent_of, preset_of
+from stepgym.cli.run_folder import add_note, open_run, refuse_full, refuse_other
+from stepgym.cli.searches import SEARCHES, add_search
+from stepgym.cli.terminal import remark, say
 from stepgym.errors import InvalidInputError
 
 EXAMPLE = """
 stepgym evaluate stepgym/ArithmeticChain-v0 --policy runs/quickstart/oreo --episodes 50
 stepgym evaluate stepgym/ArithmeticChain-v0 --policy runs/quickstart/oreo --episodes 20 --search step-beam --width 3
+stepgym evaluate stepgym/ArithmeticChain-v0 --policy runs/quickstart/oreo --episodes 80 --samples 4 --monte-carlo 8
 """
 
 
@@ -38,19 +44,19 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--compare", metavar="POLICY", help="a second policy, played on the same tasks and compared")
     parser.add_argument("--choice", action="append", metavar="TEXT", help="an answer of the random policy; repeat it")
     add_amount(parser, samples="episodes of each task")
-    search = parser.add_argument_group("search", "Each search is compared with the policy alone, on the same tasks.")
-    search.add_argument("--search", choices=SEARCHES, metavar="|".join(SEARCHES), help="how to choose at every turn")
-    search.add_argument("--width", type=int, help="width of the beam (default: 3), or number of samples (default: 8)")
-    search.add_argument("--value", metavar="DIR", help="the value function (default: the one beside the policy)")
-    search.add_argument(
-        "--delimiter",
-        action="append",
-        type=unescaped,
-        help='what ends a step of the beam search: a text, "newline" or "period", as --delimiters of `stepgym train` '
-        "(default: newline); may be repeated",
+    parser.add_argument(
+        "--k",
+        action="extend",
+        nargs="+",
+        type=int,
+        metavar="K",
+        help=f"samples of pass@k and maj@k, up to --samples (default: {' '.join(map(str, KS))})",
     )
+    add_search(parser)
+    add_monte_carlo(parser)
     parser.output(required=False)
     add_device(parser)
+    add_preset(parser)
     add_sampling(parser)
     add_prompt(parser)
 
@@ -59,49 +65,81 @@ def run(args: Arguments) -> None:
     """Play, count, compare; with `--out` everything is kept and can be resumed."""
     if args.out is None and (args.resume or args.overwrite):
         raise InvalidInputError("--resume and --overwrite are about the folder of --out DIR, which is missing")
-    amount = amount_of(args)
+    args.k = tuple(args.k or KS)
+    if min(args.k) < 1:
+        raise InvalidInputError(f"--k takes numbers of samples, at least 1, got {min(args.k)}")
+    check_monte_carlo(args)
+    amount, preset = amount_of(args), preset_of(args)
     if args.out is not None:
         refuse_full(args)
-    if args.temperature is None:
+    if args.temperature is None and (preset is None or args.search is not None):
+        # One answer of the policy alone is its most likely one; samples, and candidates of a search, must differ.
         args.temperature = 0.0 if args.samples == 1 and args.search is None else 1.0
-    sampling = sampling_of(args)
     answers = check_environment(args)
     source = PolicySource(args.device, args.choice or answers)
     names = [args.policy, *([args.compare] if args.compare else [])]
-    contenders = [Contender(name, source.load(name)) for name in names]
-    if args.search in ("best-of-n", "step-beam"):
-        for name in names:
-            value_folder(name, args.value)
+    contenders = [Contender(name, agent_of(args, source.load(name), name, preset)) for name in names]
+    searching = args.search is not None and SEARCHES[args.search].needs_value
+    for name in names if searching else names[: bool(args.monte_carlo)]:
+        value_folder(name, args.value)
     record = None
     if args.out is not None:
-        settings = args.parser.settings(args, **sampling.to_dict())
+        sampling = contenders[0].agent.sampling
+        settings = args.parser.settings(args, **sampling.to_dict(), k=list(args.k))
+        refuse_other(args, settings, ("command", "env", "env_arg", "preset", "history"))
         title = f"{' and '.join(names)} on {args.env}"
         inputs = [*names, args.value, args.tasks]
         record = open_run(args, kind="evaluate", title=title, settings=settings, seeds=[args.seed], inputs=inputs)
-    evaluator = Evaluator(args, amount, sampling, record)
-    plain, searched = [], []
+    evaluator = Evaluator(args, amount, record)
     try:
-        for contender in contenders:
-            plain.append(evaluator.plain(contender))
-            if args.search is not None:
-                searched.append(evaluator.searched(contender))
+        with nullcontext() if record is None else record.phase("play"):
+            plain, searched = _evaluated(args, evaluator, contenders)
+        comparisons = _comparisons(plain, searched)
+        if record is not None:
+            record.add(*plain, *searched, *comparisons)
+            evaluator.add_traces(contenders[0])
+        say(table([*plain, *searched], comparisons))
+        if args.monte_carlo:
+            with nullcontext() if record is None else record.phase("roll_outs"):
+                _calibrate(evaluator, contenders[0])
     except KeyboardInterrupt:
         if record is None:
             raise interrupts.Interrupted("nothing was kept; with --out DIR an evaluation can be resumed.") from None
         again = interrupts.resume_command()
         raise interrupts.Interrupted(f"all finished episodes are kept in {args.out}.", again) from None
-    comparisons = _comparisons(plain, searched)
     if record is not None:
-        record.add(*plain, *searched, *comparisons)
-        evaluator.add_traces(contenders)
-    say(table([*plain, *searched], comparisons))
-    if record is not None:
+        from stepgym.report import write_report
+
+        remark(f"report: {write_report(record.folder)}")
         say(f"\n{Path(args.out)}")
+
+
+def _evaluated(
+    args: Arguments, evaluator: Evaluator, contenders: list[Contender]
+) -> tuple[list[Evaluation], list[Evaluation]]:
+    plain: list[Evaluation] = []
+    searched: list[Evaluation] = []
+    for contender in contenders:
+        plain.append(evaluator.plain(contender))
+        if args.search is not None:
+            searched.append(evaluator.searched(contender))
+    return plain, searched
+
+
+def _calibrate(evaluator: Evaluator, contender: Contender) -> None:
+    try:
+        say(f"\nV against roll-outs: {calibrated(evaluator, contender)}")
+    except InvalidInputError as error:
+        # What was played is a result all the same.
+        words = f"V was not compared with roll-outs: {error}."
+        remark(f"stepgym: warning: {words}")
+        if evaluator.record is not None:
+            add_note(evaluator.record, words)
 
 
 def _comparisons(plain: list[Evaluation], searched: list[Evaluation]) -> list[Comparison]:
     """Each search with the policy alone, and the first policy with the second."""
-    pairs = [(after, before) for before, after in zip(plain, searched, strict=False)]
+    pairs: list[Any] = [(after, before) for before, after in zip(plain, searched, strict=False)]
     for group in (plain, searched):
         if len(group) == 2:
             pairs.append((group[0], group[1]))

@@ -2,35 +2,47 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stepgym.agents.agent import Agent
 from stepgym.agents.episodes import Episode
-from stepgym.agents.evaluate import summarize
 from stepgym.agents.evaluation import Evaluation
+from stepgym.agents.evaluation_summary import summarize
 from stepgym.agents.log import EpisodeLog
-from stepgym.agents.policy import Policy, Sampling, policy_name
-from stepgym.agents.rollout import collect
+from stepgym.agents.policy import Policy, policy_name
+from stepgym.agents.rollout import Collected, collect
+from stepgym.agents.task_groups import task_groups
 from stepgym.cli.parser import Arguments
-from stepgym.cli.playing import policy_prompt
 from stepgym.cli.policies import reading_model, value_folder
+from stepgym.cli.searches import SEARCHES, steps_of
+from stepgym.cli.spent import Spent
 from stepgym.cli.terminal import remark
-from stepgym.cli.training_data import named_delimiters
 from stepgym.errors import InvalidInputError
 from stepgym.report.recorder import RunRecorder
-
-SEARCHES = ("best-of-n", "majority", "step-beam")
+from stepgym.verifiers.verdict import printable
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A policy and the name it was asked for by."""
+    """A policy with its prompt and sampling, and the name it was asked for by."""
 
     name: str
-    policy: Policy
+    agent: Agent
+
+    @property
+    def policy(self) -> Policy:
+        """The policy without its prompt."""
+        return self.agent.policy
+
+    @property
+    def title(self) -> str:
+        """Its name in tables: the folder as it was given, else what the policy calls itself."""
+        return self.name if Path(self.name).exists() else policy_name(self.policy)
 
 
 class Evaluator:
@@ -39,29 +51,34 @@ class Evaluator:
     Args:
         args: The options of `stepgym evaluate`.
         amount: `episodes` or `tasks`.
-        sampling: How to draw.
         record: The run folder; None keeps nothing.
     """
 
-    def __init__(
-        self, args: Arguments, amount: Mapping[str, Any], sampling: Sampling, record: RunRecorder | None
-    ) -> None:
-        self.args, self.amount, self.sampling, self.record = args, amount, sampling, record
-        self._played: dict[str, Sequence[Episode]] = {}
+    def __init__(self, args: Arguments, amount: Mapping[str, Any], record: RunRecorder | None) -> None:
+        self.args, self.amount, self.record = args, amount, record
+        self.played: dict[str, Sequence[Episode]] = {}
+        self._groups: dict[str, dict[str, str]] | None = None
 
     def plain(self, contender: Contender) -> Evaluation:
         """The policy as it is."""
-        method = "greedy" if self.sampling.temperature == 0 else "sampled"
-        return self._play(contender, contender.policy, method, self.args.samples)
+        method = "greedy" if contender.agent.sampling.temperature == 0 else "sampled"
+        return self._play(contender, contender.agent, method, self.amount, self.args.samples)
 
     def searched(self, contender: Contender) -> Evaluation:
         """The policy with the search asked for; its tokens count everything it wrote."""
-        searching, method = self._search(contender)
-        return self._play(contender, searching, method, 1)
+        search = SEARCHES[self.args.search]
+        width = self.args.width or search.width
+        value = self.value(contender) if search.needs_value else None
+        policy = search.make(contender.policy, value, width, steps_of(self.args.delimiter))
+        searching = Agent(policy, contender.agent.prompt, contender.agent.sampling)
+        amount = self.amount
+        if "episodes" in amount:
+            # So many in a row begin alike: each beginning once is each task once.
+            amount = {"episodes": math.ceil(amount["episodes"] / self.args.samples)}
+        return self._play(contender, searching, search.method.format(width), amount, 1)
 
-    def add_traces(self, contenders: Sequence[Contender]) -> None:
-        """V along some episodes of the first policy, if it has a value function."""
-        contender = contenders[0]
+    def add_traces(self, contender: Contender) -> None:
+        """V along some episodes of a policy, if it has a value function."""
         tokenizer = getattr(contender.policy, "tokenizer", None)
         if tokenizer is None or self.record is None:
             return
@@ -72,30 +89,15 @@ class Evaluator:
         from stepgym.cli.value_check import traces, values_along
         from stepgym.train import tokenize_episodes
 
-        episodes = self._played[contender.name]
+        episodes = self.played[contender.name]
         tokens, _ = tokenize_episodes(episodes, tokenizer)
         (self.record.folder / "value_traces.jsonl").unlink(missing_ok=True)
         if tokens:
-            values = values_along(self._value(contender), tokens)
+            values = values_along(self.value(contender), tokens)
             for line in traces(episodes, tokens, values, tokenizer):
                 self.record.add_trace(line)
 
-    def _search(self, contender: Contender) -> tuple[Any, str]:
-        from stepgym.agents.search import BestOfNPolicy, StepBeamPolicy
-
-        search, width = self.args.search, self.args.width
-        if search == "majority":
-            n = width or 8
-            return BestOfNPolicy(contender.policy, None, n, choose="majority"), f"majority of {n}"
-        value = self._value(contender)
-        if search == "best-of-n":
-            n = width or 8
-            return BestOfNPolicy(contender.policy, value, n), f"best of {n} by value"
-        delimiter = named_delimiters(self.args.delimiter or ("newline",))
-        beam = StepBeamPolicy(contender.policy, value, width=width or 3, delimiter=delimiter)
-        return beam, f"step beam {width or 3}"
-
-    def _value(self, contender: Contender) -> Any:
+    def value(self, contender: Contender) -> Any:
         """The value function for a contender, on the device of its model."""
         from stepgym.train import load_value_function
 
@@ -112,45 +114,73 @@ class Evaluator:
             value.model.to(model.device)
         return value
 
-    def _play(self, contender: Contender, policy: Any, method: str, samples: int) -> Evaluation:
-        args = self.args
-        log = None
+    def _play(
+        self, contender: Contender, agent: Agent, method: str, amount: Mapping[str, Any], samples: int
+    ) -> Evaluation:
+        args, log, folder = self.args, None, None
         if self.record is not None:
-            log = EpisodeLog(self.record.folder / "episodes" / _slug(f"{contender.name} {method}"), mode="a")
+            folder = self.record.folder / "episodes" / slug(f"{contender.name} {method}")
+        policy: Any = agent.policy
+        counts = (lambda: int(policy.tokens_spent)) if hasattr(policy, "tokens_spent") else None
+        spent = Spent(None if folder is None else folder / "spent.json", counts)
         try:
+            if folder is not None:
+                log = EpisodeLog(folder, mode="a")
             done = collect(
                 args.env,
-                policy,
+                agent,
                 samples_per_task=samples,
                 out=log,
-                sampling=self.sampling,
-                prompt=policy_prompt(args, contender.policy, contender.name),
                 env_kwargs=args.env_arg,
                 seed=args.seed,
                 concurrency=args.concurrency,
-                **self.amount,
+                on_episode=spent.tick,
+                **amount,
             )
         finally:
             if log is not None:
                 log.close()
-        remark(f"{contender.name}, {method}: {done}")
+                spent.save()
+        remark(f"{contender.name}, {method}: {_played(done)}")
         episodes = done.episodes if log is None else list(EpisodeLog(log.path))
         if len(episodes) != done.finished + done.skipped:
             raise InvalidInputError(
                 f"{args.out} holds episodes of another evaluation: resume with the same settings, or give another --out"
             )
-        self._played.setdefault(contender.name, episodes)
-        # A resumed evaluation measured neither the time nor the search of what was there already.
-        spent = getattr(policy, "tokens_spent", None)
+        self.played.setdefault(contender.name, episodes)
         return summarize(
             episodes,
             method=method,
-            policy=contender.name if Path(contender.name).exists() else policy_name(contender.policy),
-            tokens=None if done.skipped else spent,
-            seconds=None if done.skipped else done.seconds,
+            policy=contender.title,
+            tokens=spent.tokens,
+            seconds=spent.seconds,
+            ks=args.k,
+            groups=self._kinds(episodes),
             seed=args.seed,
         )
 
+    def _kinds(self, episodes: Sequence[Episode]) -> dict[str, dict[str, str]]:
+        """The kinds of the tasks, which all evaluations share."""
+        if self._groups is None:
+            from stepgym.envs import make
 
-def _slug(text: str) -> str:
+            env = make(self.args.env, **(self.args.env_arg or {}))
+            try:
+                self._groups = task_groups(env, {episode.task_id for episode in episodes})
+            finally:
+                env.close()
+        return self._groups
+
+
+def slug(text: str) -> str:
+    """`text` as the name of a folder."""
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.")[-100:]
+
+
+def _played(done: Collected) -> str:
+    """What was played, without the share of successes: the table says that, of all episodes and of the judged ones."""
+    parts = [f"{done.finished} episodes in {done.seconds:.1f} s"]
+    parts += [f"{done.skipped} were there already"] if done.skipped else []
+    parts += [f"{done.ends[end]} cut ({end})" for end in ("context", "error") if done.ends.get(end)]
+    parts += [f"{count} x {printable(message)[:200]}" for message, count in done.errors.items()]
+    return ", ".join(parts)

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from stepgym.agents.evaluate import compare, table
+from stepgym.agents.evaluate import compare
 from stepgym.agents.evaluation import Evaluation
+from stepgym.agents.evaluation_table import table
 from stepgym.agents.log import EpisodeLog
 from stepgym.agents.seeds import derive_seed
 from stepgym.cli.iteration import Phase, shared

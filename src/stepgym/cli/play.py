@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import gymnasium
 
-from stepgym.agents.agent import Agent
+from stepgym.agents.presets import AgentPreset
 from stepgym.cli.parser import Arguments, Parser
-from stepgym.cli.playing import add_environment, add_prompt, add_sampling, check_spaces, policy_prompt, sampling_of
+from stepgym.cli.playing import add_environment, add_prompt, add_sampling, check_spaces
 from stepgym.cli.policies import POLICY_HELP, PolicySource, add_device
+from stepgym.cli.presets import add_preset, agent_of, preset_of
 from stepgym.cli.terminal import say
+from stepgym.envs.text import instructions_of
 from stepgym.errors import InvalidInputError
 from stepgym.verifiers import Verdict
 
 EXAMPLE = """
 stepgym play stepgym/ArithmeticChain-v0 --policy expert
 stepgym play stepgym/ArithmeticChain-v0 --env-arg operands=3 --task chain/7/3+4+1
+stepgym play stepgym/ALFWorld-v0 --preset oreo --policy alfworld-expert
 """
 
-Act = Callable[[str], Awaitable[str]]
+Act = Callable[[str, Mapping[str, Any]], Awaitable[str]]
 
 
 def configure(parser: Parser) -> None:
@@ -37,6 +40,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="draws the task (default: 0)")
     parser.add_argument("--episodes", type=int, default=1, help="how many episodes (default: 1)")
     add_device(parser)
+    add_preset(parser)
     add_sampling(parser)
     add_prompt(parser)
 
@@ -45,24 +49,25 @@ def run(args: Arguments) -> None:
     """Play episodes one after the other."""
     from stepgym.envs import make
 
+    preset = preset_of(args)
     env = make(args.env, **(args.env_arg or {}))
     try:
         check_spaces(env, args.env)
         env.action_space.seed(args.seed)
-        asyncio.run(_play(env, args))
+        asyncio.run(_play(env, args, preset))
     except EOFError:
         say("\nThe input has ended.")
     finally:
         env.close()
 
 
-async def _play(env: gymnasium.Env[Any, Any], args: Arguments) -> None:
+async def _play(env: gymnasium.Env[Any, Any], args: Arguments, preset: AgentPreset | None) -> None:
     solved = 0.0
     options = None if args.task is None else {"task": args.task}
-    player = _players(env, args)
+    player = _players(env, args, preset)
     for number in range(args.episodes):
         observation, info = env.reset(seed=args.seed + number, options=options)
-        instructions = str(getattr(env.unwrapped, "instructions", "") or "")
+        instructions = instructions_of(env)
         if instructions and number == 0:
             say(f"{instructions}\n")
         say(f"[{info.get('task', 'a task')}]")
@@ -70,7 +75,7 @@ async def _play(env: gymnasium.Env[Any, Any], args: Arguments) -> None:
         total, over = 0.0, False
         while not over:
             say(f"{observation}")
-            action = await act(observation)
+            action = await act(observation, info)
             observation, reward, terminated, truncated, info = env.step(action)
             total, over = total + float(reward), terminated or truncated
             verdict = info.get("verdict")
@@ -84,7 +89,7 @@ async def _play(env: gymnasium.Env[Any, Any], args: Arguments) -> None:
         say(f"{solved:g} of {args.episodes} solved")
 
 
-def _players(env: gymnasium.Env[Any, Any], args: Arguments) -> Callable[[str, int], Act]:
+def _players(env: gymnasium.Env[Any, Any], args: Arguments, preset: AgentPreset | None) -> Callable[[str, int], Act]:
     """What makes the player of one episode, from the environment's instructions and a seed."""
     if args.policy == "human":
         return lambda *_: _ask
@@ -92,13 +97,13 @@ def _players(env: gymnasium.Env[Any, Any], args: Arguments) -> Callable[[str, in
         return lambda *_: _shown(_Expert(env))
     choices = [env.action_space.sample() for _ in range(64)]
     policy = PolicySource(args.device, choices).load(args.policy)
-    agent = Agent(policy, policy_prompt(args, policy, args.policy), sampling_of(args))
+    agent = agent_of(args, policy, args.policy, preset)
 
     def player(instructions: str, seed: int) -> Act:
         conversation = agent.start(instructions=instructions, seed=seed)
 
-        async def act(observation: str) -> str:
-            return (await agent.act(conversation, observation)).text
+        async def act(observation: str, info: Mapping[str, Any]) -> str:
+            return (await agent.act(conversation, observation, info=info)).text
 
         return _shown(act)
 
@@ -106,15 +111,15 @@ def _players(env: gymnasium.Env[Any, Any], args: Arguments) -> Callable[[str, in
 
 
 def _shown(act: Act) -> Act:
-    async def shown(observation: str) -> str:
-        action = await act(observation)
+    async def shown(observation: str, info: Mapping[str, Any]) -> str:
+        action = await act(observation, info)
         say("\n".join(f"> {line}" for line in action.split("\n")))
         return action
 
     return shown
 
 
-async def _ask(observation: str) -> str:
+async def _ask(observation: str, info: Mapping[str, Any]) -> str:
     """What the person writes; a backslash at the end of a line goes on with the next."""
     lines = []
     while True:
@@ -135,7 +140,7 @@ class _Expert:
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
         self.env = env.unwrapped
 
-    async def __call__(self, observation: str) -> str:
+    async def __call__(self, observation: str, info: Mapping[str, Any]) -> str:
         from stepgym.envs import ArithmeticChainEnv, TaskEnv, worked_solution
 
         if hasattr(self.env, "expert_action"):

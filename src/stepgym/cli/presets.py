@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from stepgym.agents.agent import Agent
 from stepgym.agents.history import FitContext, FullHistory, History, LastTurns, WithHistory
+from stepgym.agents.policy import Policy, Sampling
 from stepgym.agents.presets import AgentPreset, preset, registry
 from stepgym.agents.prompts import PromptFormat
 from stepgym.cli.parser import Arguments, Parser
+from stepgym.cli.playing import policy_prompt, sampling_of
+from stepgym.cli.settings import given, settings_of
 from stepgym.errors import InvalidInputError
 
 
@@ -38,14 +42,23 @@ def preset_of(args: Arguments) -> AgentPreset | None:
     for name in ("prompt", "prompt_prefix", "prompt_suffix"):
         if getattr(args, name, None) is not None:
             raise InvalidInputError(f"--preset brings its own prompt: leave out --{name.replace('_', '-')}")
-    given = args.env_arg or {}
+    wanted = args.env_arg or {}
     for name, value in found.env_kwargs.items():
-        if given.get(name, value) != value:
+        if wanted.get(name, value) != value:
             raise InvalidInputError(
-                f"--preset {args.preset} sets {name}={value}, --env-arg says {given[name]!r}: leave out one of them"
+                f"--preset {args.preset} sets {name}={value}, --env-arg says {wanted[name]!r}: leave out one of them"
             )
-    args.env_arg = {**given, **found.env_kwargs}
+    args.env_arg = {**wanted, **found.env_kwargs}
     return found
+
+
+def agent_of(args: Arguments, policy: Policy, name: str, preset: AgentPreset | None) -> Agent:
+    """The policy loaded as `name` with the prompt, history and sampling of the preset and of the other options."""
+    if preset is None:
+        agent = Agent(policy, policy_prompt(args, policy, name), sampling_of(args))
+    else:
+        agent = preset.agent(policy, **given(args, settings_of(Sampling)))
+    return Agent(agent.policy, with_history(args, agent.prompt), agent.sampling)
 
 
 def with_history(args: Arguments, prompt: PromptFormat) -> PromptFormat:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stepgym.agents.calibration import Calibration, calibration
 from stepgym.agents.episodes import Episode
-from stepgym.agents.value_metrics import ValueMetrics, value_metrics
+from stepgym.agents.mc_estimate import McEstimate
+from stepgym.agents.value_metrics import ValueMetrics, reward_range, value_metrics
 from stepgym.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -22,20 +24,26 @@ MOST_TRACES = 8
 
 @dataclass(frozen=True, slots=True)
 class ValueCheck:
-    """The metrics where the value was read.
+    """What the value knows where it was read.
 
     Attributes:
         at: "start" (before the first token of the agent: the question alone) and "end" (after everything it wrote,
             before its end-of-turn token).
         values: V along each episode's last segment, as many numbers as ids.
+        reliability: For the same places whether values come true, each episode as one roll-out; empty where rewards
+            are worth more than two things.
     """
 
     at: Mapping[str, ValueMetrics]
     values: Sequence[Sequence[float]]
+    reliability: Mapping[str, Calibration] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return {name: metrics.to_dict() for name, metrics in self.at.items()}
+        found = {name: metrics.to_dict() for name, metrics in self.at.items()}
+        for name, table in self.reliability.items():
+            found[name] |= {"gap": table.gap, "bins": [row.to_dict() for row in table.bins]}
+        return found
 
     def sentences(self) -> list[str]:
         """One for each place."""
@@ -50,12 +58,16 @@ def check_value(value: TransformersValueFunction, episodes: Sequence[TokenizedEp
     values = values_along(value, episodes)
     outcomes = [e.outcome > 0 for e in episodes]
     tasks = [e.task_id for e in episodes]
-    at = {}
+    rewards = reward_range(e.outcome for e in episodes)
+    at, reliability = {}, {}
     for name, place in (("start", 0), ("end", -1)):
         states = [int(np.flatnonzero(e.segments[-1].state_mask)[place]) for e in episodes]
         read = [row[state] for row, state in zip(values, states, strict=True)]
-        at[name] = value_metrics(read, outcomes, tasks, seed=seed)
-    return ValueCheck(at, values)
+        at[name] = value_metrics(read, outcomes, tasks, rewards=rewards, seed=seed)
+        if rewards is not None:
+            once = [McEstimate(1, int(outcome)) for outcome in outcomes]
+            reliability[name] = calibration(read, once, tasks, rewards=rewards, seed=seed)
+    return ValueCheck(at, values, reliability)
 
 
 def values_along(value: TransformersValueFunction, episodes: Sequence[TokenizedEpisode]) -> list[list[float]]:

@@ -50,14 +50,9 @@ def _chart(env_id: str, rows: Sequence[SuccessRow]) -> Safe:
 def _row(e: SuccessRow, *, first: bool, best: bool) -> Safe:
     policy = tag("b", text(wording.label(e.policy), limit=60), class_=None if first else "again")
     name = tag("div", policy, " ", tag("span", text(wording.label(e.method), limit=60)), class_="who")
-    parts = [tag("rect", x="0", y="5", width=_at(e.success), height="14", rx="2", class_="bar best" if best else "bar")]
-    if e.low is not None and e.high is not None:
-        parts.append(tag("line", x1=_at(e.low), x2=_at(e.high), y1="12", y2="12", class_="whisker"))
-        parts.extend(tag("line", x1=_at(x), x2=_at(x), y1="8", y2="16", class_="whisker") for x in (e.low, e.high))
     between = f", 95 % interval {wording.interval(e.low, e.high)} %" if e.low is not None else ""
     words = f"{wording.who(e)}: {wording.percent(e.success)} solved{between}"
-    ground = [tag("line", x1=f"{x}%", x2=f"{x}%", y1="0", y2="24", class_="grid") for x in (0, 25, 50, 75, 100)]
-    chart = tag("svg", *ground, *parts, width="100%", height="24", role="img", aria_label=words)
+    chart = interval_bar(e.success, e.low, e.high, words=words, best=best)
     figures = tag(
         "div",
         tag("b", wording.percent(e.success)),
@@ -65,6 +60,16 @@ def _row(e: SuccessRow, *, first: bool, best: bool) -> Safe:
         class_="figures num",
     )
     return tag("div", name, chart, figures, class_="bar-row first" if first else "bar-row")
+
+
+def interval_bar(share: float, low: float | None, high: float | None, *, words: str, best: bool = False) -> Safe:
+    """A share as a bar on a scale from 0 to 100 %, with its interval as a whisker."""
+    parts = [tag("rect", x="0", y="5", width=_at(share), height="14", rx="2", class_="bar best" if best else "bar")]
+    if low is not None and high is not None:
+        parts.append(tag("line", x1=_at(low), x2=_at(high), y1="12", y2="12", class_="whisker"))
+        parts.extend(tag("line", x1=_at(x), x2=_at(x), y1="8", y2="16", class_="whisker") for x in (low, high))
+    ground = [tag("line", x1=f"{x}%", x2=f"{x}%", y1="0", y2="24", class_="grid") for x in (0, 25, 50, 75, 100)]
+    return tag("svg", *ground, *parts, width="100%", height="24", role="img", aria_label=words)
 
 
 def _scale() -> Safe:
@@ -77,7 +82,17 @@ def _scale() -> Safe:
 
 
 def _table(evaluations: Sequence[SuccessRow]) -> Safe:
-    heads = ("Solved", "95 % interval", "Tasks", "Samples", "Undecided", "Truncated", "Tokens", "Time")
+    heads = (
+        "Solved",
+        "95 % interval",
+        "Tasks",
+        "Samples",
+        "Undecided",
+        "Truncated",
+        "Solved of judged",
+        "Tokens",
+        "Time",
+    )
     with_env = len({e.env_id for e in evaluations}) > 1
     names = ("Environment", "Policy", "Method")[0 if with_env else 1 :]
     head = [tag("th", name, scope="col") for name in names]
@@ -94,13 +109,19 @@ def _table(evaluations: Sequence[SuccessRow]) -> Safe:
             _count(e.samples),
             _share(e.undecided),
             _share(e.truncated),
+            _share(e.of_judged),
             _count(e.tokens),
             "–" if e.seconds is None else wording.seconds(e.seconds),
         )
         cells.extend(tag("td", figure, class_="num") for figure in figures)
         rows.append(tag("tr", *cells))
     table = tag("table", tag("thead", tag("tr", *head)), tag("tbody", join(rows)))
-    return tag("details", tag("summary", "The same as figures"), _scrolling(table, "Success of all policies"))
+    words = (
+        "Solved is the mean over all tasks; undecided and truncated answers count as not solved. "
+        "Solved of judged leaves them out."
+    )
+    note = tag("p", words, class_="note")
+    return tag("details", tag("summary", "The same as figures"), _scrolling(table, "Success of all policies"), note)
 
 
 def _scrolling(table: Safe, name: str) -> Safe:

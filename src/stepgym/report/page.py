@@ -9,6 +9,8 @@ from pathlib import Path
 
 from stepgym.report import wording
 from stepgym.report.bars import comparisons_html, success_html
+from stepgym.report.breakdown import at_k_html, groups_html
+from stepgym.report.calibration import calibration_html
 from stepgym.report.curves import curves_html
 from stepgym.report.markup import Safe, join, one_line, tag, text
 from stepgym.report.records import Run, Trace
@@ -120,9 +122,16 @@ def _sections(run: Run) -> list[tuple[str, str, str, Safe]]:
     found: list[tuple[str, str, str, Safe]] = []
     if run.evaluations or run.comparisons:
         parts = [tag("div", success_html(run.evaluations), class_="card")] if run.evaluations else []
+        parts += [at_k_html(run.evaluations), groups_html(run.evaluations)]
         if run.comparisons:
             parts += [tag("h3", "Compared on the same tasks"), comparisons_html(run.comparisons)]
         found.append(("success", "Success", "Share of tasks solved, with 95 % intervals.", join(parts)))
+    if run.calibration is not None:
+        words = (
+            "The policy was rolled out from states of its episodes. On the diagonal the value is the share of "
+            "roll-outs that succeed; bars are 95 % intervals over tasks."
+        )
+        found.append(("calibration", "The value against roll-outs", words, calibration_html(run.calibration)))
     shown: tuple[Trace | None, ...] = ()
     best = best_trace(run.traces)
     if best is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from stepgym.errors import InvalidInputError
+from stepgym.report.evaluation_records import AtKRow, CalibrationRecord, GroupRow
 from stepgym.report.fields import Fields
 from stepgym.verifiers.verdict import Finding, Severity
 
@@ -67,8 +68,11 @@ class SuccessRow:
     samples: int | None = None
     undecided: float | None = None
     truncated: float | None = None
+    of_judged: float | None = None
     tokens: float | None = None
     seconds: float | None = None
+    at_k: tuple[AtKRow, ...] = ()
+    groups: tuple[GroupRow, ...] = ()
 
     @classmethod
     def from_dict(cls, data: object, *, where: str) -> SuccessRow:
@@ -85,8 +89,11 @@ class SuccessRow:
             samples=fields.maybe_count("samples"),
             undecided=fields.maybe_number("undecided", low=0.0, high=1.0),
             truncated=fields.maybe_number("truncated", low=0.0, high=1.0),
+            of_judged=fields.maybe_number("of_judged", low=0.0, high=1.0),
             tokens=fields.maybe_number("tokens", low=0.0),
             seconds=fields.maybe_number("seconds", low=0.0),
+            at_k=tuple(AtKRow.from_dict(row, where=f"{where}: at_k") for row in fields.items("at_k")),
+            groups=tuple(GroupRow.from_dict(row, where=f"{where}: groups") for row in fields.items("groups")),
         )
 
 
@@ -221,5 +228,6 @@ class Run:
     comparisons: tuple[ComparisonRow, ...] = ()
     traces: tuple[Trace, ...] = ()
     data_check: DataCheck | None = None
+    calibration: CalibrationRecord | None = None
     missing: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from stepgym.errors import InvalidInputError
+from stepgym.report.evaluation_records import CalibrationRecord
 from stepgym.report.fields import Fields, as_number, is_usable
 from stepgym.report.records import ComparisonRow, Curves, DataCheck, Run, RunInfo, SuccessRow, Trace
 
@@ -20,9 +21,9 @@ _T = TypeVar("_T")
 def read_run(run_dir: str | Path) -> Run:
     """Everything in a run folder that a report can show.
 
-    The folder holds `run.json` and may hold `metrics/NAME.jsonl`, `evaluations.json`, `value_traces.jsonl` and
-    `doctor.json`. A part that is absent is listed in `Run.missing`; a malformed line of a `.jsonl` file is skipped and
-    counted in `Run.problems`.
+    The folder holds `run.json` and may hold `metrics/NAME.jsonl`, `evaluations.json`, `value_traces.jsonl`,
+    `doctor.json` and `calibration.json`. A part that is absent is listed in `Run.missing`; a malformed line of a
+    `.jsonl` file is skipped and counted in `Run.problems`.
 
     Raises:
         InvalidInputError: `run_dir` is no folder, `run.json` is absent, or a file is malformed as a whole.
@@ -44,6 +45,7 @@ def read_run(run_dir: str | Path) -> Run:
         comparisons=comparisons,
         traces=reader.traces(),
         data_check=reader.data_check(),
+        calibration=reader.calibration(),
         missing=tuple(reader.missing),
         problems=tuple(reader.problems),
     )
@@ -88,6 +90,13 @@ class _Reader:
         if not self.present(name):
             return None
         return DataCheck.from_dict(self.document(name), where=str(self.folder / name))
+
+    def calibration(self) -> CalibrationRecord | None:
+        # Not listed as missing: most runs have none.
+        name = "calibration.json"
+        if not (self.folder / name).exists():
+            return None
+        return CalibrationRecord.from_dict(self.document(name), where=str(self.folder / name))
 
     def traces(self) -> tuple[Trace, ...]:
         name = "value_traces.jsonl"

@@ -60,6 +60,9 @@ svg text{fill:var(--muted);font-size:11px;font-variant-numeric:tabular-nums}
 .figures{display:grid;grid-template-columns:4.2rem 1fr;gap:8px;text-align:right;white-space:nowrap}
 .figures span{color:var(--muted);font-size:.85rem;align-self:center}
 .bar-scale svg{grid-column:2}
+td.draw{width:40%;padding-top:3px;padding-bottom:3px}.of th{padding-top:16px}tbody th.kind[scope=row]{font-weight:400}
+.side{display:flex;flex-wrap:wrap;gap:24px 48px;align-items:center}.side>div{flex:1 1 300px;min-width:0}
+.reliability svg{width:100%;max-width:380px;height:auto;margin:0 auto}
 table{border-collapse:collapse;width:100%;font-size:.9rem}
 th,td{text-align:left;padding:7px 20px 7px 0;border-bottom:1px solid var(--line);vertical-align:top;font-weight:400}
 .facts th,.facts td,.phases th,.words{overflow-wrap:anywhere}
@@ -139,6 +142,7 @@ dt{color:var(--muted);font-size:.85rem}dd{margin:0;font-weight:600}
 :not(.pair)>.large .certificate:first-child{margin-top:0}}
 footer{padding-top:40px;padding-bottom:56px;color:var(--muted);font-size:.85rem}
 @media (max-width:640px){
+td.draw,.draw-head{display:none}.side .facts th{width:auto}
 .bar-row{grid-template-columns:1fr auto;gap:0 12px;margin-top:10px}
 .bar-row svg{grid-column:1/-1;grid-row:2}.bar-scale{display:block}.again{opacity:1}
 .stack thead{display:none}.stack tr{display:block;padding:10px 0;border-bottom:1px solid var(--line)}

@@ -43,9 +43,9 @@ def tick(value: float, ticks: Sequence[float]) -> str:
     return _signed(f"{value:,.{decimals}f}")
 
 
-def value_text(value: float | None) -> str:
-    """A learned value with two decimals."""
-    return "–" if value is None else _signed(f"{value:.2f}")
+def value_text(value: float | None, *, digits: int = 2) -> str:
+    """A learned value with so many decimals."""
+    return "–" if value is None else _signed(f"{value:.{digits}f}")
 
 
 def percent(share: float) -> str:

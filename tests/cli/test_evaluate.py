@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import json
+import signal
+
+import pytest
+
+from stepgym.agents import EpisodeLog, McValue
+from stepgym.cli.spent import Spent
+
+from .conftest import start, stop_when
+
+ENV = "stepgym/ArithmeticChain-v0"
+WORDS = (
+    "evaluate",
+    ENV,
+    "--env-arg",
+    "modulus=3",
+    "--policy",
+    "random",
+    "--choice",
+    "answer 1",
+    "--choice",
+    "answer 2",
+)
+
+
+def test_several_samples_give_pass_and_majority_at_k(cli, tmp_path):
+    words = (*WORDS, "--episodes", "40", "--samples", "4", "--k", "1", "3", "4", "9", "--out", tmp_path / "run")
+    result = cli(*words)
+    assert result.code == 0, result.err
+    assert "pass@k" in result.out
+    assert "succeeded" not in result.err  # one success rate, in the table
+    (found,) = json.loads((tmp_path / "run" / "evaluations.json").read_text())["evaluations"]
+    assert [row["k"] for row in found["at_k"]] == [1, 3, 4]
+    assert found["at_k"][0]["pass"]["value"] == pytest.approx(found["success"])
+    solved = [any(o) for o in found["outcomes"].values()]
+    assert found["at_k"][2]["pass"]["value"] == pytest.approx(sum(solved) / len(solved))
+    assert "pass@k" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    again = cli("evaluate", "--config", tmp_path / "run" / "config.json", "--out", tmp_path / "again")
+    assert again.code == 0, again.err
+    (same,) = json.loads((tmp_path / "again" / "evaluations.json").read_text())["evaluations"]
+    assert same["at_k"] == found["at_k"]
+
+
+def test_numbers_that_cannot_be_are_refused_first(cli, tmp_path):
+    for extra, hint in (
+        (("--k", "0"), "--k takes"),
+        (("--monte-carlo", "0"), "--monte-carlo must be"),
+        (("--monte-carlo", "2", "--prefixes", "0"), "--prefixes must be"),
+        (("--monte-carlo", "2"), "no value function"),
+    ):
+        result = cli(*WORDS, "--episodes", "4", "--out", tmp_path / "run", *extra)
+        assert result.code == 2
+        assert hint in result.err
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_killed_evaluation_goes_on(tmp_path, cli):
+    words = (*WORDS, "--episodes", "3000", "--samples", "3", "--concurrency", "4", "--out", tmp_path / "run")
+    log = tmp_path / "run" / "episodes" / "random-sampled" / "episodes.jsonl"
+    stop_when(start(*words, cwd=tmp_path), lambda: log.exists() and log.stat().st_size > 50_000, signal.SIGKILL)
+    finished = len(EpisodeLog(log.parent))
+    assert 0 < finished < 3000
+    result = cli(*words, "--resume")
+    assert result.code == 0, result.err
+    assert f"{finished} were there already" in result.err
+    (found,) = json.loads((tmp_path / "run" / "evaluations.json").read_text())["evaluations"]
+    assert (found["samples"], len(EpisodeLog(log.parent))) == (3000, 3000)
+    assert len({e.id for e in EpisodeLog(log.parent)}) == 3000
+    whole = cli(*words[:-1], tmp_path / "whole")
+    assert whole.code == 0
+    (other,) = json.loads((tmp_path / "whole" / "evaluations.json").read_text())["evaluations"]
+    assert {t: sorted(o) for t, o in other["outcomes"].items()} == {t: sorted(o) for t, o in found["outcomes"].items()}
+    refused = cli(*words, "--resume", "--env-arg", "modulus=5")
+    assert refused.code == 2
+    assert "begun with env_arg" in refused.err
+
+
+def test_the_cost_of_a_resumed_evaluation_adds_up(tmp_path):
+    file = tmp_path / "spent.json"
+    first = Spent(file, lambda: 70)
+    first.save()
+    kept = json.loads(file.read_text())
+    assert kept["tokens"] == 70
+    file.write_text(json.dumps({"seconds": 100.0, "tokens": 70}))
+    second = Spent(file, lambda: 5)
+    assert second.tokens == 75
+    assert second.seconds is not None
+    assert 100 <= second.seconds < 101
+    (tmp_path / "episodes.jsonl").write_text("x")
+    file.unlink()
+    unknown = Spent(file, lambda: 5)
+    assert unknown.tokens is unknown.seconds is None
+    assert Spent(None).seconds is not None
+    assert Spent(None).tokens is None
+
+
+def test_a_preset_is_evaluated_by_kind_of_game(cli, tmp_path):
+    words = ("evaluate", "stepgym/ALFWorld-v0", "--preset", "oreo", "--env-arg", "difficulty=easy")
+    words = (*words, "--policy", "alfworld-expert", "--episodes", "12", "--out", tmp_path / "run")
+    result = cli(*words)
+    assert result.code == 0, result.err
+    (found,) = json.loads((tmp_path / "run" / "evaluations.json").read_text())["evaluations"]
+    assert found["success"] == 1.0
+    assert {g["by"] for g in found["groups"]} == {"type"}
+    assert sum(g["tasks"] for g in found["groups"]) == found["tasks"]
+    assert "pick_" in result.out
+    log = next((tmp_path / "run" / "episodes").iterdir())
+    assert all(e.steps[0].action.startswith("Action: ") for e in EpisodeLog(log))
+    assert "sets preset=oreo" in cli(*words, "--overwrite", "--env-arg", "preset=react").err
+
+
+def test_a_preset_is_played_in_the_terminal(cli):
+    words = ("play", "stepgym/ALFWorld-v0", "--preset", "oreo", "--env-arg", "difficulty=easy")
+    result = cli(*words, "--policy", "alfworld-expert")
+    assert result.code == 0, result.err
+    assert "> Action: " in result.out
+
+
+def test_searches_are_of_the_tasks_that_were_sampled(cli, tmp_path):
+    words = (*WORDS, "--episodes", "30", "--samples", "3", "--search", "majority", "--width", "3")
+    result = cli(*words, "--out", tmp_path / "run")
+    assert result.code == 0, result.err
+    plain, searched = json.loads((tmp_path / "run" / "evaluations.json").read_text())["evaluations"]
+    assert plain["outcomes"].keys() == searched["outcomes"].keys()
+    assert (plain["samples"], searched["samples"]) == (30, 10)
+
+
+def test_the_value_is_compared_with_roll_outs_and_those_are_resumed(quickstart, cli, tmp_path):
+    words = ("evaluate", ENV, "--env-arg", "operands=4", "--env-arg", "modulus=5", "--policy", quickstart / "oreo")
+    words = (*words, "--episodes", "24", "--samples", "2", "--monte-carlo", "3", "--prefixes", "15")
+    result = cli(*words, "--out", tmp_path / "run")
+    assert result.code == 0, result.err
+    assert "V against roll-outs: AUC" in result.out
+    found = json.loads((tmp_path / "run" / "calibration.json").read_text())
+    store = next((tmp_path / "run" / "monte_carlo").iterdir())
+    played = len(McValue(store, mode="r"))
+    assert 20 < played <= 3 * 15
+    assert found["episodes"] + round((found["truncated"] + found["undecided"]) * played) == played
+    assert sum(b["states"] for b in found["bins"]) == found["states"] <= 15
+    assert "The value against roll-outs" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    (store / "rollouts.jsonl").write_bytes(b"".join((store / "rollouts.jsonl").read_bytes().splitlines(True)[:20]))
+    again = cli(*words, "--out", tmp_path / "run", "--resume")
+    assert again.code == 0, again.err
+    assert f"{played - 20} roll-outs from {played // 3} prefixes" in again.err
+    assert "20 were there already" in again.err
+    assert len(McValue(store, mode="r")) == played
+
+
+def test_a_value_that_cannot_be_checked_leaves_the_evaluation(quickstart, cli, tmp_path):
+    words = ("evaluate", ENV, "--env-arg", "operands=4", "--env-arg", "modulus=5", "--policy", quickstart / "oreo")
+    result = cli(*words, "--episodes", "2", "--max-tokens", "1", "--monte-carlo", "1", "--out", tmp_path / "run")
+    assert result.code == 0, result.err
+    assert "V was not compared with roll-outs" in result.err
+    assert "of judged" in result.out
+    assert "not compared" in json.loads((tmp_path / "run" / "run.json").read_text())["notes"][-1]
