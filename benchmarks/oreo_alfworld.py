@@ -35,8 +35,8 @@ from learning.alfworld_world import AlfworldWorld, Settings
 from learning.cells import quiet, today, write
 
 from stepgym.agents import EpisodeLog
-from stepgym.agents.admissible_policy import AdmissiblePolicy
-from stepgym.agents.crossed_bootstrap import crossed_mean
+from stepgym.agents.engines.admissible_policy import AdmissiblePolicy
+from stepgym.agents.evaluation.crossed_bootstrap import crossed_mean
 from stepgym.agents.search import BestOfNPolicy
 from stepgym.agents.seeds import derive_seed
 from stepgym.agents.text_table import text_table

@@ -32,7 +32,7 @@ from learning.cells import quiet, today, write
 from learning.variants import BASELINE, MAIN, START, VARIANTS, Variant, fresh, grid, with_choice
 from learning.worlds import TUNING_SEEDS, WORLDS, World, settings_of, validation_tasks
 
-from stepgym.agents.crossed_bootstrap import crossed_mean
+from stepgym.agents.evaluation.crossed_bootstrap import crossed_mean
 from stepgym.agents.text_table import text_table
 from stepgym.errors import InvalidInputError, MissingExtraError
 

@@ -22,8 +22,8 @@ import torch
 import transformers
 
 from stepgym.agents import Episode
+from stepgym.agents.evaluation.value_metrics import value_metrics
 from stepgym.agents.text_table import text_table
-from stepgym.agents.value_metrics import value_metrics
 from stepgym.quickstart.evaluation import evaluate_policy, final_values, traces, worth_showing
 from stepgym.quickstart.run import Quickstart
 from stepgym.quickstart.settings import QuickstartSettings

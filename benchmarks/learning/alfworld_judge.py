@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 from stepgym.agents import Episode
-from stepgym.agents.batching import MicroBatcher
+from stepgym.agents.engines.batching import MicroBatcher
+from stepgym.agents.engines.turn_cache import TurnCache
+from stepgym.agents.evaluation.value_metrics import auc
 from stepgym.agents.running import run_sync
-from stepgym.agents.turn_cache import TurnCache
-from stepgym.agents.value_metrics import auc
 from stepgym.train.value_function import TransformersValueFunction
 from stepgym.train.value_model import ValueModel
 

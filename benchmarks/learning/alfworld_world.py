@@ -14,7 +14,7 @@ from learning.alfworld_language import GoalPrompt, word_model, word_tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from stepgym.agents import Episode, EpisodeLog, Sampling, Step, collect
-from stepgym.agents.admissible_policy import AdmissiblePolicy
+from stepgym.agents.engines.admissible_policy import AdmissiblePolicy
 from stepgym.agents.seeds import derive_seed
 from stepgym.envs.alfworld import Engine, Explorer, OfficialGames
 from stepgym.train import SupervisedConfig, SupervisedTrainer

@@ -14,8 +14,8 @@ import numpy as np
 from transformers import AutoModelForCausalLM
 
 from stepgym.agents import Episode, EpisodeLog, Evaluation, Sampling, Step, evaluate
+from stepgym.agents.engines.transformers_policy import TransformersPolicy
 from stepgym.agents.rollout import collect
-from stepgym.agents.transformers_policy import TransformersPolicy
 from stepgym.envs import Task
 from stepgym.envs.countdown import countdown_from_id
 from stepgym.quickstart.model import chain_model

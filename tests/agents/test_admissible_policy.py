@@ -12,8 +12,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from stepgym.agents import Conversation, PlainPrompt, Request, Sampling  # noqa: E402
-from stepgym.agents.admissible_policy import AdmissiblePolicy  # noqa: E402
-from stepgym.agents.conversation import PromptEncoder  # noqa: E402
+from stepgym.agents.conversation.conversation import PromptEncoder  # noqa: E402
+from stepgym.agents.engines.admissible_policy import AdmissiblePolicy  # noqa: E402
 from stepgym.agents.policy import generate_batch  # noqa: E402
 from stepgym.errors import InvalidInputError, StepgymError  # noqa: E402
 

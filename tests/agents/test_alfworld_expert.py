@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from stepgym.agents import ALFWorldExpertPolicy, Episode, EpisodeLog, Request, Sampling, check_policy, collect
-from stepgym.agents.alfworld_expert import load_alfworld_expert
 from stepgym.agents.policy import generate_batch, registry
+from stepgym.agents.scripted.alfworld_expert import load_alfworld_expert
 from stepgym.envs.alfworld import PRESETS, Engine, generate, generated_id
 from stepgym.errors import InvalidInputError, UnknownNameError
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from stepgym.agents.batching import Batch, MicroBatcher, ModelThread
+from stepgym.agents.engines.batching import Batch, MicroBatcher, ModelThread
 
 
 class Doubler:

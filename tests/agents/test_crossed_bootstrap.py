@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stepgym.agents.crossed_bootstrap import crossed_mean
+from stepgym.agents.evaluation.crossed_bootstrap import crossed_mean
 from stepgym.agents.statistics import bootstrap_mean, wilson_interval
 from stepgym.errors import InvalidInputError
 

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepgym.agents import draw as drawing
-from stepgym.agents.draw import draw
+from stepgym.agents.engines import draw as drawing
+from stepgym.agents.engines.draw import draw
 from stepgym.agents.seeds import derive_seed
 
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from stepgym.agents import Agent, ChatPrompt, Completion, PlainPrompt, Sampling, ScriptedPolicy, collect
 from stepgym.agents.agent import PolicyError
-from stepgym.agents.conversation import Conversation, PromptEncoder
-from stepgym.agents.history import FitContext, FullHistory, LastTurns, WithHistory
-from stepgym.agents.prompts import PromptFormat, template_hash
+from stepgym.agents.conversation.conversation import Conversation, PromptEncoder
+from stepgym.agents.conversation.history import FitContext, FullHistory, LastTurns, WithHistory
+from stepgym.agents.conversation.prompts import PromptFormat, template_hash
+from stepgym.agents.conversation.step_prompt import StepPrompt
 from stepgym.agents.running import run_sync
-from stepgym.agents.step_prompt import StepPrompt
 from stepgym.errors import InvalidInputError
 
 HISTORIES = {"full": FullHistory(), "last": LastTurns(1), "none": LastTurns(0), "fit": FitContext(160)}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stepgym.agents import Completion, Episode, Sampling, Step
-from stepgym.agents.minari_bridge import from_minari, to_minari
+from stepgym.agents.exporters.minari_bridge import from_minari, to_minari
 from stepgym.errors import InvalidInputError, MissingExtraError
 from stepgym.verifiers import Finding, Verdict
 

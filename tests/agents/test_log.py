@@ -292,7 +292,7 @@ def test_a_second_writer_is_refused_until_the_first_is_done(tmp_path: Path) -> N
 def test_the_lock_works_without_file_locks_and_a_dead_owner_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stepgym.agents.lock.fcntl", None)
+    monkeypatch.setattr("stepgym.agents.log.lock.fcntl", None)
     first = EpisodeLog(tmp_path, mode="a")
     with pytest.raises(InvalidInputError, match="being written by"):
         EpisodeLog(tmp_path, mode="a")

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepgym.agents import Completion, Episode, Step
-from stepgym.agents.exporters import to_dpo, to_kto, to_step_dpo
-from stepgym.agents.preference_pairs import draw_pairs
+from stepgym.agents.exporters.preference_pairs import draw_pairs
+from stepgym.agents.exporters.rows import to_dpo, to_kto, to_step_dpo
 from stepgym.errors import InvalidInputError
 
 

@@ -19,8 +19,8 @@ from stepgym.agents import (
     TransformersPolicy,
     collect,
 )
-from stepgym.agents.conversation import Conversation, PromptEncoder
-from stepgym.agents.prompts import PromptFormat, template_hash
+from stepgym.agents.conversation.conversation import Conversation, PromptEncoder
+from stepgym.agents.conversation.prompts import PromptFormat, template_hash
 from stepgym.errors import InvalidInputError
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from stepgym.agents import Episode, EpisodeLog, Request, Sampling, check_policy, collect
 from stepgym.agents.policy import generate_batch
-from stepgym.agents.puzzle_expert import PuzzleExpertPolicy, load_puzzle_expert
+from stepgym.agents.scripted.puzzle_expert import PuzzleExpertPolicy, load_puzzle_expert
 from stepgym.errors import InvalidInputError
 
 GAMES = [

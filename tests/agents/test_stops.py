@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepgym.agents.stops import StopStrings, TokenPieces, decode
+from stepgym.agents.engines.stops import StopStrings, TokenPieces, decode
 
 
 def byte_fallback_tokenizer() -> Any:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from stepgym.agents import Completion, Request, Sampling, TransformersPolicy, generate_batch, load_transformers_policy
-from stepgym.agents.running_batch import RunningBatch
+from stepgym.agents.engines.running_batch import RunningBatch
 from stepgym.errors import InvalidInputError
 
 PROMPTS = ["3+4=", "12*3+4=?", "a", "the quick brown fox"]

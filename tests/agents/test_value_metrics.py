@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepgym.agents.value_metrics import auc, value_metrics
+from stepgym.agents.evaluation.value_metrics import auc, value_metrics
 from stepgym.errors import InvalidInputError
 
 

@@ -17,7 +17,7 @@ from learning.alfworld_judge import TurnValue, game_auc, with_step_cost  # noqa:
 from learning.alfworld_language import GoalPrompt, word_model, word_tokenizer  # noqa: E402
 
 from stepgym.agents import Episode, Step, collect  # noqa: E402
-from stepgym.agents.admissible_policy import AdmissiblePolicy  # noqa: E402
+from stepgym.agents.engines.admissible_policy import AdmissiblePolicy  # noqa: E402
 from stepgym.agents.running import run_sync  # noqa: E402
 from stepgym.envs.alfworld import Engine, Explorer, generate  # noqa: E402
 from stepgym.train.tokenize import tokenize_episodes  # noqa: E402

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import pytest
 
 from stepgym.agents import EpisodeLog, Sampling, collect
-from stepgym.agents.openai_policy import OpenAIPolicy
+from stepgym.agents.engines.openai_policy import OpenAIPolicy
 from stepgym.agents.rollout import RayWorkers
 
 pytest.importorskip("ray", reason="needs the extra ray (`make test-ray`)")

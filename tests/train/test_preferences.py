@@ -12,7 +12,7 @@ from stepgym.errors import InvalidInputError
 
 trl = pytest.importorskip("trl", reason="needs the extra 'baselines'")
 
-from stepgym.agents.exporters import to_dpo, to_step_dpo  # noqa: E402
+from stepgym.agents.exporters.rows import to_dpo, to_step_dpo  # noqa: E402
 from stepgym.train.preference_rows import PairCollator, UnpairedCollator  # noqa: E402
 from stepgym.train.preferences import EpisodeDPOTrainer, EpisodeKTOTrainer  # noqa: E402
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stepgym.agents import ChatPrompt, Completion, Episode, Step
-from stepgym.agents.conversation import Conversation, PromptEncoder
+from stepgym.agents.conversation.conversation import Conversation, PromptEncoder
 from stepgym.train import TokenizeOptions, tokenize_episode
 
 TURNS = [("look around", "take apple 1"), ("you have it", "use apple 1 with desk 2"), ("done?", "answer 1")]

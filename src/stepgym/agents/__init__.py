@@ -1,20 +1,30 @@
 """Agents decide and record: policies, prompts, episodes, roll-outs, search, evaluation."""
 
 from stepgym.agents.agent import Agent, PolicyError
-from stepgym.agents.alfworld_expert import ALFWorldExpertPolicy
-from stepgym.agents.breakdown import AtK, GroupSuccess
-from stepgym.agents.calibration import Calibration, ReliabilityBin, calibration
 from stepgym.agents.conformance import ConformanceReport, check_policy, check_value
-from stepgym.agents.conversation import Conversation, Prompt
-from stepgym.agents.diagnosis import Diagnosis
-from stepgym.agents.doctor import examine
+from stepgym.agents.conversation.conversation import Conversation, Prompt
+from stepgym.agents.conversation.history import FitContext, FullHistory, History, LastTurns, WithHistory
+from stepgym.agents.conversation.prompts import ChatPrompt, PlainPrompt, PromptFormat
+from stepgym.agents.conversation.step_prompt import StepPrompt
+from stepgym.agents.conversation.summaries import PolicySummary
+from stepgym.agents.doctor.diagnosis import Diagnosis
+from stepgym.agents.doctor.examine import examine
+from stepgym.agents.engines.openai_policy import OpenAIPolicy, load_openai_policy
+from stepgym.agents.engines.served_value import ServedValue
+from stepgym.agents.engines.serving import ServingError
+from stepgym.agents.engines.transformers_policy import TransformersPolicy, load_transformers_policy
+from stepgym.agents.engines.vllm_policy import VLLMPolicy, load_vllm_policy
 from stepgym.agents.episodes import Episode, Step
-from stepgym.agents.evaluate import compare, evaluate
-from stepgym.agents.evaluation import Comparison, Evaluation
-from stepgym.agents.evaluation_summary import summarize
-from stepgym.agents.evaluation_table import table
-from stepgym.agents.exporters import to_chat, to_dpo, to_kto, to_oreo, to_sft, to_step_dpo, write_rows
-from stepgym.agents.history import FitContext, FullHistory, History, LastTurns, WithHistory
+from stepgym.agents.evaluation.breakdown import AtK, GroupSuccess
+from stepgym.agents.evaluation.calibration import Calibration, ReliabilityBin, calibration
+from stepgym.agents.evaluation.evaluate import compare, evaluate
+from stepgym.agents.evaluation.records import Comparison, Evaluation
+from stepgym.agents.evaluation.summary import summarize
+from stepgym.agents.evaluation.tables import table
+from stepgym.agents.evaluation.task_groups import task_groups
+from stepgym.agents.evaluation.value_metrics import ValueMetrics, value_metrics
+from stepgym.agents.exporters.minari_bridge import from_minari, to_minari
+from stepgym.agents.exporters.rows import to_chat, to_dpo, to_kto, to_oreo, to_sft, to_step_dpo, write_rows
 from stepgym.agents.importers import (
     ImportReport,
     ReplayReport,
@@ -27,20 +37,16 @@ from stepgym.agents.importers import (
     read_responses,
     replay_episode,
 )
-from stepgym.agents.jsonlines import Problem
-from stepgym.agents.log import EpisodeLog, split_by_task
-from stepgym.agents.mc_estimate import McEstimate, RollOut
-from stepgym.agents.mc_value import McValue
-from stepgym.agents.minari_bridge import from_minari, to_minari
-from stepgym.agents.monte_carlo import monte_carlo_values, monte_carlo_values_async
-from stepgym.agents.openai_policy import OpenAIPolicy, load_openai_policy
+from stepgym.agents.log.episode_log import EpisodeLog, split_by_task
+from stepgym.agents.log.jsonlines import Problem
+from stepgym.agents.monte_carlo.estimate import McEstimate, RollOut
+from stepgym.agents.monte_carlo.prefixes import Prefix, prefixes
+from stepgym.agents.monte_carlo.roller import RolledOut, policy_id
+from stepgym.agents.monte_carlo.store import McValue
+from stepgym.agents.monte_carlo.values import monte_carlo_values, monte_carlo_values_async
 from stepgym.agents.policy import Completion, Message, Policy, Request, Sampling, ValueFunction, generate_batch
-from stepgym.agents.prefixes import Prefix, prefixes
 from stepgym.agents.presets import AgentPreset, preset, preset_names
-from stepgym.agents.prompts import ChatPrompt, PlainPrompt, PromptFormat
-from stepgym.agents.puzzle_expert import PuzzleExpertPolicy
 from stepgym.agents.reverify import AgreementReport, Disagreement, reverify
-from stepgym.agents.roller import RolledOut, policy_id
 from stepgym.agents.rollout import (
     ClusterError,
     CollectBudget,
@@ -50,16 +56,10 @@ from stepgym.agents.rollout import (
     collect,
     collect_async,
 )
-from stepgym.agents.scripted import HumanPolicy, RandomPolicy, ScriptedPolicy
-from stepgym.agents.served_value import ServedValue
-from stepgym.agents.serving import ServingError
-from stepgym.agents.step_prompt import StepPrompt
-from stepgym.agents.summaries import PolicySummary
-from stepgym.agents.task_groups import task_groups
-from stepgym.agents.transformers_policy import TransformersPolicy, load_transformers_policy
-from stepgym.agents.value_metrics import ValueMetrics, value_metrics
-from stepgym.agents.vllm_policy import VLLMPolicy, load_vllm_policy
-from stepgym.agents.written_policy import WrittenPolicy
+from stepgym.agents.scripted.alfworld_expert import ALFWorldExpertPolicy
+from stepgym.agents.scripted.policies import HumanPolicy, RandomPolicy, ScriptedPolicy
+from stepgym.agents.scripted.puzzle_expert import PuzzleExpertPolicy
+from stepgym.agents.scripted.written_policy import WrittenPolicy
 
 __all__ = [
     "ALFWorldExpertPolicy",

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from stepgym.agents.conversation import Conversation, PromptEncoder, SummaryError
+from stepgym.agents.conversation.conversation import Conversation, PromptEncoder, SummaryError
+from stepgym.agents.conversation.prompts import PlainPrompt, PromptFormat, template_hash
 from stepgym.agents.policy import Completion, Policy, Request, Sampling, policy_name
-from stepgym.agents.prompts import PlainPrompt, PromptFormat, template_hash
 from stepgym.agents.seeds import derive_seed
 from stepgym.errors import StepgymError
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from stepgym.agents.conversation import Conversation, PromptEncoder
+from stepgym.agents.conversation.conversation import Conversation, PromptEncoder
+from stepgym.agents.conversation.prompts import PlainPrompt, PromptFormat
+from stepgym.agents.engines.stops import REPLACEMENT, decode
 from stepgym.agents.policy import Completion, Policy, Request, Sampling, ValueFunction, policy_name
-from stepgym.agents.prompts import PlainPrompt, PromptFormat
 from stepgym.agents.running import run_sync
-from stepgym.agents.stops import REPLACEMENT, decode
 from stepgym.errors import ConformanceError, InvalidInputError
 
 QUESTIONS = ("3+4=", "1+2+5=", "12+30=", "7=")

@@ -164,26 +164,32 @@ class ValueFunction(Protocol):
 registry = PluginRegistry("policy", "stepgym.policies")
 registry.add(
     "transformers",
-    "stepgym.agents.transformers_policy:load_transformers_policy",
+    "stepgym.agents.engines.transformers_policy:load_transformers_policy",
     summary="a causal language model of the transformers library, from a folder or the model hub",
 )
 registry.add(
     "openai",
-    "stepgym.agents.openai_policy:load_openai_policy",
+    "stepgym.agents.engines.openai_policy:load_openai_policy",
     summary="a model behind an OpenAI-compatible server, openai:http://127.0.0.1:8000/v1#MODEL",
 )
-registry.add("vllm", "stepgym.agents.vllm_policy:load_vllm_policy", summary="a saved model in vLLM, vllm:FOLDER")
-registry.add("scripted", "stepgym.agents.scripted:ScriptedPolicy", summary="answers from a function, mapping or list")
-registry.add("random", "stepgym.agents.scripted:RandomPolicy", summary="one of given answers, all equally likely")
-registry.add("human", "stepgym.agents.scripted:HumanPolicy", summary="a person at the terminal")
+registry.add(
+    "vllm", "stepgym.agents.engines.vllm_policy:load_vllm_policy", summary="a saved model in vLLM, vllm:FOLDER"
+)
+registry.add(
+    "scripted", "stepgym.agents.scripted.policies:ScriptedPolicy", summary="answers from a function, mapping or list"
+)
+registry.add(
+    "random", "stepgym.agents.scripted.policies:RandomPolicy", summary="one of given answers, all equally likely"
+)
+registry.add("human", "stepgym.agents.scripted.policies:HumanPolicy", summary="a person at the terminal")
 registry.add(
     "alfworld-expert",
-    "stepgym.agents.alfworld_expert:load_alfworld_expert",
+    "stepgym.agents.scripted.alfworld_expert:load_alfworld_expert",
     summary="a scripted player of ALFWorld; alfworld-expert:noise=0.7,strategy=wrong-object plays worse",
 )
 registry.add(
     "puzzle-expert",
-    "stepgym.agents.puzzle_expert:load_puzzle_expert",
+    "stepgym.agents.scripted.puzzle_expert:load_puzzle_expert",
     summary="solves Game24, Countdown and MathSteps expressions; puzzle-expert:noise=0.3 makes slips",
 )
 

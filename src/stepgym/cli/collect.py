@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stepgym.agents.agent import Agent
-from stepgym.agents.log import EpisodeLog
+from stepgym.agents.log.episode_log import EpisodeLog
 from stepgym.agents.policy import Sampling
 from stepgym.agents.rollout import CollectionInterrupted, collect
 from stepgym.cli import interrupts

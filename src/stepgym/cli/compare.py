@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stepgym.agents.episodes import Episode
-from stepgym.agents.log import EpisodeLog, split_by_task
+from stepgym.agents.log.episode_log import EpisodeLog, split_by_task
 from stepgym.agents.policy import Sampling
 from stepgym.cli import interrupts
 from stepgym.cli.parser import Arguments, KeyValue, Parser

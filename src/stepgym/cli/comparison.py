@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from stepgym.agents.conversation.prompts import PromptFormat
 from stepgym.agents.episodes import Episode
-from stepgym.agents.evaluate import evaluate
-from stepgym.agents.evaluation import Evaluation
+from stepgym.agents.evaluation.evaluate import evaluate
+from stepgym.agents.evaluation.records import Evaluation
 from stepgym.agents.policy import Sampling
-from stepgym.agents.prompts import PromptFormat
 from stepgym.cli.compare import METHODS, own_settings
 from stepgym.cli.comparison_results import START, Cell, Results
 from stepgym.cli.parser import Arguments
@@ -184,7 +184,7 @@ class Comparing:
         return costs
 
     def _evaluate(self, method: str, model: Any, sampling: Sampling, samples: int, seed: int) -> Evaluation:
-        from stepgym.agents.transformers_policy import TransformersPolicy
+        from stepgym.agents.engines.transformers_policy import TransformersPolicy
 
         return evaluate(
             self.args.env,

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from stepgym.agents.crossed_bootstrap import crossed_difference, crossed_mean
-from stepgym.agents.evaluation import Comparison, Evaluation
+from stepgym.agents.evaluation.crossed_bootstrap import crossed_difference, crossed_mean
+from stepgym.agents.evaluation.records import Comparison, Evaluation
 from stepgym.agents.statistics import Interval, PairedDifference
 from stepgym.agents.text_table import text_table
 from stepgym.errors import InvalidInputError

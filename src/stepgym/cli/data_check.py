@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from stepgym.agents.diagnosis import Diagnosis
-from stepgym.agents.doctor import examine
+from stepgym.agents.doctor.diagnosis import Diagnosis
+from stepgym.agents.doctor.examine import examine
 from stepgym.agents.episodes import Episode
 
 

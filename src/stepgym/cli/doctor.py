@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from stepgym.agents.doctor import examine
-from stepgym.agents.log import EpisodeLog
+from stepgym.agents.doctor.examine import examine
+from stepgym.agents.log.episode_log import EpisodeLog
 from stepgym.cli.parser import Arguments, Parser, TextPair
 from stepgym.cli.playing import read_task_ids
 from stepgym.cli.policies import PolicySource, add_device

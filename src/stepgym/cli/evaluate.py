@@ -6,10 +6,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from stepgym.agents.breakdown import KS
-from stepgym.agents.evaluate import compare
-from stepgym.agents.evaluation import Comparison, Evaluation
-from stepgym.agents.evaluation_table import table
+from stepgym.agents.evaluation.breakdown import KS
+from stepgym.agents.evaluation.evaluate import compare
+from stepgym.agents.evaluation.records import Comparison, Evaluation
+from stepgym.agents.evaluation.tables import table
 from stepgym.cli import interrupts
 from stepgym.cli.evaluation import Contender, Evaluator
 from stepgym.cli.monte_carlo import add_monte_carlo, calibrated, check_monte_carlo

@@ -11,12 +11,12 @@ from typing import Any
 
 from stepgym.agents.agent import Agent
 from stepgym.agents.episodes import Episode
-from stepgym.agents.evaluation import Evaluation
-from stepgym.agents.evaluation_summary import summarize
-from stepgym.agents.log import EpisodeLog
+from stepgym.agents.evaluation.records import Evaluation
+from stepgym.agents.evaluation.summary import summarize
+from stepgym.agents.evaluation.task_groups import task_groups
+from stepgym.agents.log.episode_log import EpisodeLog
 from stepgym.agents.policy import Policy, policy_name
 from stepgym.agents.rollout import Collected, collect
-from stepgym.agents.task_groups import task_groups
 from stepgym.cli.parser import Arguments
 from stepgym.cli.policies import reading_model, value_folder
 from stepgym.cli.searches import SEARCHES, steps_of

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from stepgym.agents.importers import ImportReport, ReplayReport, import_alfworld, import_log
-from stepgym.agents.log import EpisodeLog
+from stepgym.agents.log.episode_log import EpisodeLog
 from stepgym.cli import interrupts
 from stepgym.cli.parser import Arguments, Parser, TextPair
 from stepgym.cli.run_folder import add_note, open_run, refuse_full, refuse_other

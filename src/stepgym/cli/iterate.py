@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from stepgym.agents.evaluate import compare
-from stepgym.agents.evaluation import Evaluation
-from stepgym.agents.evaluation_table import table
-from stepgym.agents.log import EpisodeLog
+from stepgym.agents.evaluation.evaluate import compare
+from stepgym.agents.evaluation.records import Evaluation
+from stepgym.agents.evaluation.tables import table
+from stepgym.agents.log.episode_log import EpisodeLog
 from stepgym.agents.seeds import derive_seed
 from stepgym.cli.iteration import Phase, shared
 from stepgym.cli.parser import NOT_SETTINGS, Arguments, KeyValue, Parser

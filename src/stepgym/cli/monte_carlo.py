@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from stepgym.agents.agent import Agent
-from stepgym.agents.calibration import Calibration, calibration
 from stepgym.agents.episodes import Episode
-from stepgym.agents.mc_value import McValue
-from stepgym.agents.monte_carlo import monte_carlo_values
-from stepgym.agents.prefixes import Prefix, prefixes
-from stepgym.agents.value_metrics import reward_range
+from stepgym.agents.evaluation.calibration import Calibration, calibration
+from stepgym.agents.evaluation.value_metrics import reward_range
+from stepgym.agents.monte_carlo.prefixes import Prefix, prefixes
+from stepgym.agents.monte_carlo.store import McValue
+from stepgym.agents.monte_carlo.values import monte_carlo_values
 from stepgym.cli.evaluation import Contender, Evaluator, slug
 from stepgym.cli.parser import Arguments, Parser
 from stepgym.cli.searches import steps_of

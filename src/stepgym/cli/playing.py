@@ -8,8 +8,8 @@ from typing import Any
 
 import gymnasium
 
+from stepgym.agents.conversation.prompts import ChatPrompt, PlainPrompt, PromptFormat
 from stepgym.agents.policy import Policy, Sampling
-from stepgym.agents.prompts import ChatPrompt, PlainPrompt, PromptFormat
 from stepgym.cli.parser import Arguments, KeyValue, Parser
 from stepgym.cli.policies import training_settings
 from stepgym.cli.settings import add_settings, given, settings_of, unescaped

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stepgym.agents.openai_policy import load_openai_policy
+from stepgym.agents.engines.openai_policy import load_openai_policy
 from stepgym.agents.policy import Policy, registry
-from stepgym.agents.scripted import HumanPolicy, RandomPolicy, ScriptedPolicy
+from stepgym.agents.scripted.policies import HumanPolicy, RandomPolicy, ScriptedPolicy
 from stepgym.cli.config_file import NAME
 from stepgym.cli.parser import Parser
 from stepgym.cli.terminal import quiet_transformers
@@ -63,7 +63,7 @@ class PolicySource:
 
     def _transformers(self, place: str, name: str) -> Policy:
         quiet_transformers()
-        from stepgym.agents.transformers_policy import load_transformers_policy
+        from stepgym.agents.engines.transformers_policy import load_transformers_policy
 
         with reading_model(name):
             return load_transformers_policy(place, name=name, device=self.device or best_device())

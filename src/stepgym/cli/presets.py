@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from stepgym.agents.agent import Agent
-from stepgym.agents.history import FitContext, FullHistory, History, LastTurns, WithHistory
+from stepgym.agents.conversation.history import FitContext, FullHistory, History, LastTurns, WithHistory
+from stepgym.agents.conversation.prompts import PromptFormat
 from stepgym.agents.policy import Policy, Sampling
 from stepgym.agents.presets import AgentPreset, preset, registry
-from stepgym.agents.prompts import PromptFormat
 from stepgym.cli.parser import Arguments, Parser
 from stepgym.cli.playing import policy_prompt, sampling_of
 from stepgym.cli.settings import given, settings_of

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from stepgym.agents.lock import FolderLock
+from stepgym.agents.log.lock import FolderLock
 from stepgym.cli import interrupts
 from stepgym.cli.config_file import NAME, read_config
 from stepgym.cli.parser import Arguments

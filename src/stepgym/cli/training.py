@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from stepgym.agents.prompts import PromptFormat
+from stepgym.agents.conversation.prompts import PromptFormat
 from stepgym.cli import interrupts
 from stepgym.cli.adapters import adapters
 from stepgym.cli.data_check import data_check

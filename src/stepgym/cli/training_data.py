@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from stepgym.agents.engines.stops import decode
 from stepgym.agents.episodes import Episode
-from stepgym.agents.log import EpisodeLog, split_by_task
-from stepgym.agents.stops import decode
+from stepgym.agents.log.episode_log import EpisodeLog, split_by_task
 from stepgym.cli.parser import Arguments, Parser
 from stepgym.cli.terminal import remark
 from stepgym.errors import InvalidInputError

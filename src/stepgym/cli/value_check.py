@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stepgym.agents.calibration import Calibration, calibration
 from stepgym.agents.episodes import Episode
-from stepgym.agents.mc_estimate import McEstimate
-from stepgym.agents.value_metrics import ValueMetrics, reward_range, value_metrics
+from stepgym.agents.evaluation.calibration import Calibration, calibration
+from stepgym.agents.evaluation.value_metrics import ValueMetrics, reward_range, value_metrics
+from stepgym.agents.monte_carlo.estimate import McEstimate
 from stepgym.errors import InvalidInputError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import Any, get_type_hints
 
 from stepgym.agents.episodes import Episode
 from stepgym.agents.importers import read_references
-from stepgym.agents.log import EpisodeLog
-from stepgym.agents.log_folder import EPISODES
+from stepgym.agents.log.episode_log import EpisodeLog
+from stepgym.agents.log.folder import EPISODES
 from stepgym.agents.reverify import AgreementReport, reverify
 from stepgym.cli.policies import look_here
 from stepgym.errors import InvalidInputError

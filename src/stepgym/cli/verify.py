@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from stepgym.agents import jsonlines
-from stepgym.agents.log import EpisodeLog
+from stepgym.agents.log import jsonlines
+from stepgym.agents.log.episode_log import EpisodeLog
 from stepgym.cli import interrupts
 from stepgym.cli.parser import Arguments, Parser, TextPair
 from stepgym.cli.terminal import say

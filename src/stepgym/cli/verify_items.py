@@ -16,7 +16,7 @@ from typing import Any, TextIO, cast
 from stepgym.agents.episodes import Episode
 from stepgym.agents.importers import prompt_id, read_references
 from stepgym.agents.importers.columns import name_at, outcome_of, text_of, value_at
-from stepgym.agents.log import EpisodeLog
+from stepgym.agents.log.episode_log import EpisodeLog
 from stepgym.cli.terminal import remark
 from stepgym.envs.rows import Row, is_table, read_rows
 from stepgym.errors import InvalidInputError, StepgymError, unknown_name

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stepgym.agents import Comparison, EpisodeLog, Evaluation, Sampling, compare, summarize
+from stepgym.agents.engines.transformers_policy import TransformersPolicy
 from stepgym.agents.rollout import collect
-from stepgym.agents.transformers_policy import TransformersPolicy
 from stepgym.errors import require
 from stepgym.quickstart.evaluation import best_by_value, evaluate_policy, majority, traces, worth_showing
 from stepgym.quickstart.model import chain_model, chain_tokenizer

@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from stepgym.agents.evaluation import Comparison, Evaluation
+from stepgym.agents.evaluation.records import Comparison, Evaluation
 from stepgym.errors import InvalidInputError
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from transformers import AutoTokenizer
 
-from stepgym.agents.transformers_policy import TransformersPolicy, load_transformers_policy
+from stepgym.agents.engines.transformers_policy import TransformersPolicy, load_transformers_policy
 from stepgym.errors import InvalidInputError
 from stepgym.train.saving import settle
 from stepgym.train.value_function import TransformersValueFunction

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stepgym.agents.engines.stops import decode
 from stepgym.agents.episodes import Episode
-from stepgym.agents.stops import decode
 from stepgym.errors import InvalidInputError
 from stepgym.train.cached_episodes import CachedEpisodes
 from stepgym.train.token_cache import outcomes

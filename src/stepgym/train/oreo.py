@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from transformers import set_seed
 
-from stepgym.agents.prompts import PlainPrompt, template_hash
+from stepgym.agents.conversation.prompts import PlainPrompt, template_hash
 from stepgym.errors import InvalidInputError
 from stepgym.train.collate import EpisodeCollator, model_inputs
 from stepgym.train.credit_residuals import credited_residuals

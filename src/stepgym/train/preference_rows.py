@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stepgym.agents.preference_pairs import PairOrder, draw_pairs
+from stepgym.agents.exporters.preference_pairs import PairOrder, draw_pairs
 from stepgym.errors import InvalidInputError
 from stepgym.train.tokenize import TokenizedEpisode, TokenizeOptions, TokenizeReport, tokenize_episodes
 

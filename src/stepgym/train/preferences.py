@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from stepgym.agents.preference_pairs import PairOrder, check_pairing
+from stepgym.agents.exporters.preference_pairs import PairOrder, check_pairing
 from stepgym.errors import InvalidInputError, require
 from stepgym.train.preference_rows import (
     PairCollator,

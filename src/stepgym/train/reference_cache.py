@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stepgym.agents.lock import FolderLock
+from stepgym.agents.log.lock import FolderLock
 from stepgym.errors import InvalidInputError
 from stepgym.train import saving
 from stepgym.train.divergence import CachedReference

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stepgym.agents.conversation.prompts import PlainPrompt, template_hash
 from stepgym.agents.episodes import Episode
-from stepgym.agents.log import EpisodeLog
-from stepgym.agents.log_folder import file_to_read, stamp
-from stepgym.agents.prompts import PlainPrompt, template_hash
+from stepgym.agents.log.episode_log import EpisodeLog
+from stepgym.agents.log.folder import file_to_read, stamp
 from stepgym.errors import InvalidInputError
 from stepgym.train import saving
 from stepgym.train.cached_episodes import FORMAT, CachedEpisodes, CacheWriter

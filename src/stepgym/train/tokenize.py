@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stepgym.agents.conversation import Conversation, PromptEncoder
+from stepgym.agents.conversation.conversation import Conversation, PromptEncoder
+from stepgym.agents.conversation.prompts import ChatPrompt, PlainPrompt, PromptFormat
 from stepgym.agents.episodes import Episode, Step
-from stepgym.agents.prompts import ChatPrompt, PlainPrompt, PromptFormat
 from stepgym.errors import InvalidInputError
 from stepgym.train.spans import DEFAULT_DELIMITERS, step_start_tokens
 

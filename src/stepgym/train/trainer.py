@@ -16,7 +16,7 @@ from torch import Tensor
 from transformers import TrainerCallback
 
 from stepgym.agents.episodes import Episode
-from stepgym.agents.log import EpisodeLog
+from stepgym.agents.log.episode_log import EpisodeLog
 from stepgym.errors import InvalidInputError
 from stepgym.train.cached_episodes import CachedEpisodes
 from stepgym.train.collate import EpisodeCollator

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from stepgym.agents.batching import MicroBatcher
+from stepgym.agents.engines.batching import MicroBatcher
 from stepgym.errors import InvalidInputError
 from stepgym.train.value_model import ValueModel
 

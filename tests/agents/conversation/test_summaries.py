@@ -8,10 +8,10 @@ import pytest
 
 from stepgym.agents import Agent, ChatPrompt, Completion, LastTurns, ScriptedPolicy, WithHistory
 from stepgym.agents.agent import PolicyError
+from stepgym.agents.conversation.prompts import template_hash
+from stepgym.agents.conversation.summaries import PolicySummary
 from stepgym.agents.policy import Request
-from stepgym.agents.prompts import template_hash
 from stepgym.agents.running import run_sync
-from stepgym.agents.summaries import PolicySummary
 
 
 class Listener:

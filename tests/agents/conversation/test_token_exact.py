@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stepgym.agents import Agent, ChatPrompt, Completion, Episode, FitContext, LastTurns, WithHistory, collect
+from stepgym.agents.conversation.prompts import PromptFormat
 from stepgym.agents.policy import Request
-from stepgym.agents.prompts import PromptFormat
 from stepgym.train import tokenize_episode
 
 NAMES = ["qwen2", "qwen3", "qwen3-no-thinking", "llama3", "gemma", "deepseek-r1", "mistral"]

@@ -9,9 +9,9 @@ import gymnasium
 import pytest
 
 from stepgym.agents import Completion, Episode, Evaluation, Sampling, ScriptedPolicy, Step, evaluate, summarize, table
-from stepgym.agents.breakdown import AtK, GroupSuccess, at_k, by_group
+from stepgym.agents.evaluation.breakdown import AtK, GroupSuccess, at_k, by_group
+from stepgym.agents.evaluation.task_groups import task_groups
 from stepgym.agents.statistics import wilson_interval
-from stepgym.agents.task_groups import task_groups
 from stepgym.envs import QuestionEnv, make
 from stepgym.errors import InvalidInputError
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepgym.agents import McEstimate, McValue, RollOut
-from stepgym.agents.mc_estimate import Result
-from stepgym.agents.mc_value import ROLLOUTS
+from stepgym.agents.monte_carlo.estimate import Result
+from stepgym.agents.monte_carlo.store import ROLLOUTS
 from stepgym.errors import InvalidInputError
 
 RESULTS: tuple[Result, ...] = ("success", "failure", "truncated", "undecided")
@@ -147,7 +147,7 @@ def test_a_second_writer_and_a_missing_store_are_refused(tmp_path: Path) -> None
 
 WRITER = """
 import sys
-from stepgym.agents.mc_value import McValue, RollOut
+from stepgym.agents.monte_carlo.store import McValue, RollOut
 store = McValue(sys.argv[1])
 for prefix in range(10_000):
     for index in store.missing(f"prefix-{prefix}", "policy", 20):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepgym.agents.crossed_bootstrap import crossed_difference
+from stepgym.agents.evaluation.crossed_bootstrap import crossed_difference
 from stepgym.agents.statistics import paired_difference
 from stepgym.errors import InvalidInputError
 

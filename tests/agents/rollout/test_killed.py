@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from stepgym.agents import EpisodeLog, ScriptedPolicy, collect, log_sync
-from stepgym.agents.log_sync import Syncer
+from stepgym.agents.log.sync import Syncer
 
 # Imports once and forks a collector for each kill, because importing takes longer than collecting.
 KILLED = """

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stepgym.agents import PlainPrompt, ScriptedPolicy
-from stepgym.agents.preference_pairs import logged_ids
+from stepgym.agents.exporters.preference_pairs import logged_ids
 from stepgym.agents.search import BestOfNPolicy, SearchBudget, SearchedEpisode, best_of_k_actions, lookahead
 from stepgym.errors import InvalidInputError
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepgym.agents import Completion, Episode, PlainPrompt, Request, Sampling, ScriptedPolicy
-from stepgym.agents.preference_pairs import logged_ids, step_pairs
+from stepgym.agents.exporters.preference_pairs import logged_ids, step_pairs
 from stepgym.agents.search import SearchBudget, SearchedEpisode, best_of_k_actions, lookahead, mcts
 from stepgym.errors import InvalidInputError
 

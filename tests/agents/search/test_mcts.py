@@ -19,7 +19,7 @@ from stepgym.agents import (
     TransformersPolicy,
     collect,
 )
-from stepgym.agents.preference_pairs import logged_ids, step_pairs
+from stepgym.agents.exporters.preference_pairs import logged_ids, step_pairs
 from stepgym.agents.search import MCTSPolicy, SearchBudget, SearchResult, mcts
 from stepgym.errors import InvalidInputError
 from stepgym.verifiers import Verdict

@@ -11,7 +11,7 @@ from stepgym.agents.importers.chats import read_chats
 from stepgym.agents.importers.report import ImportReport
 from stepgym.agents.importers.responses import OREO_COLUMNS, read_responses
 from stepgym.agents.importers.rows import OnError, Source
-from stepgym.agents.log import EpisodeLog
+from stepgym.agents.log.episode_log import EpisodeLog
 from stepgym.errors import InvalidInputError, unknown_name
 
 Format = Literal["oreo", "chat", "rows"]

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stepgym.agents.agent import Agent
+from stepgym.agents.conversation.prompts import ChatPrompt, PlainPrompt, PromptFormat
 from stepgym.agents.policy import Message, Policy, Sampling
-from stepgym.agents.prompts import ChatPrompt, PlainPrompt, PromptFormat
-from stepgym.agents.scripted import HumanPolicy, RandomPolicy, ScriptedPolicy
+from stepgym.agents.scripted.policies import HumanPolicy, RandomPolicy, ScriptedPolicy
 from stepgym.errors import InvalidInputError, PluginError, unknown_name
 from stepgym.plugins import PluginRegistry
 

@@ -12,13 +12,13 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from stepgym.agents.alfworld_expert import ALFWorldExpertPolicy
+from stepgym.agents.conversation.prompts import ChatPrompt
+from stepgym.agents.conversation.step_prompt import StepPrompt
 from stepgym.agents.policy import Message, Policy, Sampling
 from stepgym.agents.presets.agent_preset import AgentPreset
 from stepgym.agents.presets.alfworld_examples import all_examples, examples_for
-from stepgym.agents.prompts import ChatPrompt
-from stepgym.agents.scripted import HumanPolicy, RandomPolicy, ScriptedPolicy
-from stepgym.agents.step_prompt import StepPrompt
+from stepgym.agents.scripted.alfworld_expert import ALFWorldExpertPolicy
+from stepgym.agents.scripted.policies import HumanPolicy, RandomPolicy, ScriptedPolicy
 
 _HOUSE = """\
 You are in a house that is described in text, and you have a task to complete there. Each turn you are told what you \

@@ -7,9 +7,9 @@ from typing import Any
 
 from stepgym.agents.policy import Message, Policy, Sampling
 from stepgym.agents.presets.agent_preset import AgentPreset
-from stepgym.agents.puzzle_expert import PuzzleExpertPolicy
-from stepgym.agents.scripted import HumanPolicy, RandomPolicy, ScriptedPolicy
-from stepgym.agents.written_policy import WrittenPolicy
+from stepgym.agents.scripted.policies import HumanPolicy, RandomPolicy, ScriptedPolicy
+from stepgym.agents.scripted.puzzle_expert import PuzzleExpertPolicy
+from stepgym.agents.scripted.written_policy import WrittenPolicy
 
 Exchange = tuple[str, str]
 """What is shown, and the answer to it."""

@@ -7,10 +7,10 @@ from os import PathLike
 from typing import Any, Literal
 
 from stepgym.agents.agent import Agent
+from stepgym.agents.conversation.prompts import PromptFormat
 from stepgym.agents.episodes import Episode
-from stepgym.agents.log import EpisodeLog
+from stepgym.agents.log.episode_log import EpisodeLog
 from stepgym.agents.policy import Policy, Sampling
-from stepgym.agents.prompts import PromptFormat
 from stepgym.agents.rollout.budget import CollectBudget
 from stepgym.agents.rollout.collected import Collected
 from stepgym.agents.rollout.collector import Collector

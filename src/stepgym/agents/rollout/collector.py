@@ -9,7 +9,7 @@ from typing import Literal
 
 from stepgym.agents.agent import Agent, PolicyError
 from stepgym.agents.episodes import Episode
-from stepgym.agents.log import EpisodeLog
+from stepgym.agents.log.episode_log import EpisodeLog
 from stepgym.agents.policy import Completion
 from stepgym.agents.rollout.budget import CollectBudget
 from stepgym.agents.rollout.collected import Collected, Tally

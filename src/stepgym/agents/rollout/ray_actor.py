@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepgym.agents.agent import Agent
+from stepgym.agents.conversation.prompts import PromptFormat
 from stepgym.agents.episodes import Episode
 from stepgym.agents.policy import Policy, Sampling, registry
-from stepgym.agents.prompts import PromptFormat
 from stepgym.agents.rollout.local import LocalPlayer
 from stepgym.agents.rollout.plan import Job
 from stepgym.agents.rollout.source import EnvSource

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from stepgym.agents.episodes import Episode
-from stepgym.agents.log import EpisodeLog
+from stepgym.agents.log.episode_log import EpisodeLog
 from stepgym.agents.rollout.budget import CollectBudget
 from stepgym.agents.rollout.collected import Tally
 from stepgym.agents.rollout.plan import Job, Plan

@@ -8,9 +8,9 @@ from typing import Any
 
 import gymnasium
 
+from stepgym.agents.conversation.prompts import PromptFormat
 from stepgym.agents.episodes import Episode
 from stepgym.agents.policy import Completion, Policy, Request, Sampling, ValueFunction
-from stepgym.agents.prompts import PromptFormat
 from stepgym.agents.search.partial import probability
 from stepgym.agents.search.position import Forks, Position
 from stepgym.agents.search.result import SearchBudget, SearchedEpisode

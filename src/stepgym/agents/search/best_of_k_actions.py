@@ -8,8 +8,8 @@ from typing import Any
 import gymnasium
 
 from stepgym.agents.agent import Agent
+from stepgym.agents.conversation.prompts import PromptFormat
 from stepgym.agents.policy import Policy, Sampling, ValueFunction
-from stepgym.agents.prompts import PromptFormat
 from stepgym.agents.running import run_sync
 from stepgym.agents.search.best_of_n import Choose
 from stepgym.agents.search.policies import BestOfNPolicy

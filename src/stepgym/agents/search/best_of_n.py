@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal, get_args
 
+from stepgym.agents.conversation.prompts import PromptFormat
 from stepgym.agents.policy import Policy, Request, Sampling, ValueFunction
-from stepgym.agents.prompts import PromptFormat
 from stepgym.agents.running import run_sync
 from stepgym.agents.search.answers import elect, last_number
 from stepgym.agents.search.result import Candidate, SearchBudget, SearchResult

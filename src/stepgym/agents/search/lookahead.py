@@ -7,8 +7,8 @@ from typing import Any
 
 import gymnasium
 
+from stepgym.agents.conversation.prompts import PromptFormat
 from stepgym.agents.policy import Completion, Policy, Request, Sampling, ValueFunction
-from stepgym.agents.prompts import PromptFormat
 from stepgym.agents.running import run_sync
 from stepgym.agents.search.position import Position
 from stepgym.agents.search.result import SearchBudget, SearchedEpisode

@@ -13,8 +13,8 @@ from typing import Any, overload
 
 import gymnasium
 
+from stepgym.agents.conversation.prompts import PromptFormat
 from stepgym.agents.policy import Policy, Request, Sampling, ValueFunction, policy_name
-from stepgym.agents.prompts import PromptFormat
 from stepgym.agents.running import run_sync
 from stepgym.agents.search.action_tree import mcts_actions_async
 from stepgym.agents.search.answer_tree import AnswerTree, Judge, answer_episodes
@@ -93,7 +93,7 @@ def mcts(
     A question is answered in steps that end with `delimiter`; the answer is the finished one with the highest V. In an
     environment a tree is grown before every action, the most visited action is played, and its part of the tree is
     kept. Either way finished paths come back as episodes tied by `parent` and `forked_at`, with sibling actions for
-    `stepgym.agents.preference_pairs.step_pairs`.
+    `stepgym.agents.exporters.preference_pairs.step_pairs`.
 
     Args:
         policy: Draws steps or actions; it must have a tokenizer.

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from stepgym.agents.engines.stops import decode
 from stepgym.agents.policy import Completion, FinishReason, Sampling
 from stepgym.agents.search.scoring import ids_of
-from stepgym.agents.stops import decode
 
 
 @dataclass(frozen=True, slots=True)

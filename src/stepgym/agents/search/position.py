@@ -10,7 +10,7 @@ from typing import Any
 import gymnasium
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker
 
-from stepgym.agents.conversation import Conversation, Prompt
+from stepgym.agents.conversation.conversation import Conversation, Prompt
 from stepgym.agents.episodes import End, Step
 from stepgym.agents.policy import Completion, Message, Request
 from stepgym.agents.search.scoring import ids_of

@@ -7,9 +7,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from stepgym.agents.conversation import Conversation, PromptEncoder
+from stepgym.agents.conversation.conversation import Conversation, PromptEncoder
+from stepgym.agents.conversation.prompts import PlainPrompt, PromptFormat
 from stepgym.agents.policy import Completion, Policy, Request, Sampling, ValueFunction
-from stepgym.agents.prompts import PlainPrompt, PromptFormat
 from stepgym.errors import InvalidInputError
 
 

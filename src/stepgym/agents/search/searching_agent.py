@@ -9,10 +9,10 @@ from typing import Any
 import gymnasium
 
 from stepgym.agents.agent import Agent, PolicyError
-from stepgym.agents.conversation import Conversation
+from stepgym.agents.conversation.conversation import Conversation
+from stepgym.agents.conversation.prompts import PromptFormat
 from stepgym.agents.episodes import Episode
 from stepgym.agents.policy import Completion, Policy, Request, Sampling, policy_name
-from stepgym.agents.prompts import PromptFormat
 from stepgym.agents.rollout import EnvSource, Job
 from stepgym.agents.rollout.play import play_episode
 from stepgym.agents.rollout.source import environment_source

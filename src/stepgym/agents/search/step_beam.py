@@ -11,8 +11,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
+from stepgym.agents.conversation.prompts import PromptFormat
 from stepgym.agents.policy import Policy, Request, Sampling, ValueFunction
-from stepgym.agents.prompts import PromptFormat
 from stepgym.agents.running import run_sync
 from stepgym.agents.search.partial import Partial, goes_on
 from stepgym.agents.search.result import Candidate, SearchBudget, SearchResult

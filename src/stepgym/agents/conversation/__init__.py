@@ -1,0 +1,1 @@
+"""Conversations: prompts, the ids they become, history, summaries."""

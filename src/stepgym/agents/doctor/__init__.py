@@ -1,0 +1,1 @@
+"""A look at an episode log before training on it."""

@@ -1,0 +1,1 @@
+"""How well policies and values do: success, its parts, comparisons, calibration."""

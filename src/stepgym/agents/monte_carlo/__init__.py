@@ -1,0 +1,1 @@
+"""Monte-Carlo values: roll-outs from the prefixes of logged episodes."""

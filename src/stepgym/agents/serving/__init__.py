@@ -1,6 +1,0 @@
-"""Model servers that speak the OpenAI protocol: where they are, how they are asked, and what went wrong."""
-
-from stepgym.agents.serving.errors import ServingError
-from stepgym.agents.serving.model_server import ModelServer
-
-__all__ = ["ModelServer", "ServingError"]
