@@ -155,3 +155,12 @@ def test_a_value_that_cannot_be_checked_leaves_the_evaluation(quickstart, cli, t
     assert "V was not compared with roll-outs" in result.err
     assert "of judged" in result.out
     assert "not compared" in json.loads((tmp_path / "run" / "run.json").read_text())["notes"][-1]
+
+
+def test_a_search_keeps_its_budget_and_says_so(quickstart, cli):
+    words = ("evaluate", ENV, "--policy", quickstart / "oreo", "--episodes", "5", "--search", "step-beam")
+    result = cli(*words, "--budget", "24")
+    assert result.code == 0
+    assert "step beam 3, at most 24 tokens" in result.out
+    assert cli(*words, "--budget", "0").code == 2
+    assert "server running there" in cli(*words, "--value", "http://127.0.0.1:9/v1").err

@@ -22,7 +22,7 @@ from stepgym.cli.playing import (
     amount_of,
     check_environment,
 )
-from stepgym.cli.policies import POLICY_HELP, PolicySource, add_device, value_folder
+from stepgym.cli.policies import POLICY_HELP, PolicySource, add_device, check_value_place
 from stepgym.cli.presets import add_preset, agent_of, preset_of
 from stepgym.cli.run_folder import add_note, open_run, refuse_full, refuse_other
 from stepgym.cli.searches import SEARCHES, add_search
@@ -81,7 +81,7 @@ def run(args: Arguments) -> None:
     contenders = [Contender(name, agent_of(args, source.load(name), name, preset)) for name in names]
     searching = args.search is not None and SEARCHES[args.search].needs_value
     for name in names if searching else names[: bool(args.monte_carlo)]:
-        value_folder(name, args.value)
+        check_value_place(name, args.value)
     record = None
     if args.out is not None:
         sampling = contenders[0].agent.sampling

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stepgym.agents.agent import Agent
+from stepgym.agents.engines.served_value import load_served_value
 from stepgym.agents.episodes import Episode
 from stepgym.agents.evaluation.records import Evaluation
 from stepgym.agents.evaluation.summary import summarize
@@ -18,8 +19,8 @@ from stepgym.agents.log.episode_log import EpisodeLog
 from stepgym.agents.policy import Policy, policy_name
 from stepgym.agents.rollout import Collected, collect
 from stepgym.cli.parser import Arguments
-from stepgym.cli.policies import reading_model, value_folder
-from stepgym.cli.searches import SEARCHES, steps_of
+from stepgym.cli.policies import check_value_place, is_address, reading_model, value_folder
+from stepgym.cli.searches import SEARCHES, options_of
 from stepgym.cli.spent import Spent
 from stepgym.cli.terminal import remark
 from stepgym.errors import InvalidInputError
@@ -67,15 +68,15 @@ class Evaluator:
     def searched(self, contender: Contender) -> Evaluation:
         """The policy with the search asked for; its tokens count everything it wrote."""
         search = SEARCHES[self.args.search]
-        width = self.args.width or search.width
+        options = options_of(self.args)
         value = self.value(contender) if search.needs_value else None
-        policy = search.make(contender.policy, value, width, steps_of(self.args.delimiter))
+        policy = search.make(contender.policy, value, options)
         searching = Agent(policy, contender.agent.prompt, contender.agent.sampling)
         amount = self.amount
         if "episodes" in amount:
             # So many in a row begin alike: each beginning once is each task once.
             amount = {"episodes": math.ceil(amount["episodes"] / self.args.samples)}
-        return self._play(contender, searching, search.method.format(width), amount, 1)
+        return self._play(contender, searching, search.title(options), amount, 1)
 
     def add_traces(self, contender: Contender) -> None:
         """V along some episodes of a policy, if it has a value function."""
@@ -83,7 +84,7 @@ class Evaluator:
         if tokenizer is None or self.record is None:
             return
         try:
-            value_folder(contender.name, self.args.value)
+            check_value_place(contender.name, self.args.value)
         except InvalidInputError:
             return  # a policy without a value function
         from stepgym.cli.value_check import traces, values_along
@@ -101,6 +102,8 @@ class Evaluator:
         """The value function for a contender, on the device of its model."""
         from stepgym.train import load_value_function
 
+        if is_address(self.args.value):
+            return load_served_value(self.args.value)
         folder = value_folder(contender.name, self.args.value)
         with reading_model(str(folder)):
             value = load_value_function(folder)

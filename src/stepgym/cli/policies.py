@@ -96,6 +96,17 @@ def value_folder(folder: str, value: str | None) -> Path:
     )
 
 
+def check_value_place(folder: str, value: str | None) -> None:
+    """Refuse a folder without a value function; a server is asked when it is needed."""
+    if not is_address(value):
+        value_folder(folder, value)
+
+
+def is_address(name: str | None) -> bool:
+    """Whether it is the address of a server."""
+    return name is not None and name.startswith(("http://", "https://"))
+
+
 @contextmanager
 def reading_model(name: str) -> Iterator[None]:
     """Errors of files that hold no whole model become one line."""

@@ -7,11 +7,34 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepgym.agents.policy import Policy
-from stepgym.cli.parser import Parser
+from stepgym.cli.parser import Arguments, Parser
 from stepgym.cli.settings import unescaped
 from stepgym.cli.training_data import named_delimiters
 
-Make = Callable[[Policy, Any, int, tuple[str, ...]], Any]
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the flags say of a search.
+
+    Attributes:
+        width: Samples, size of the beam, or branches.
+        delimiters: What ends a step.
+        tokens: Most tokens written for one answer; None is no limit.
+    """
+
+    width: int
+    delimiters: tuple[str, ...]
+    tokens: int | None = None
+
+    @property
+    def budget(self) -> Any:
+        """The limit as the searches take it."""
+        from stepgym.agents.search import SearchBudget
+
+        return None if self.tokens is None else SearchBudget(tokens=self.tokens)
+
+
+Make = Callable[[Policy, Any, Options], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +45,7 @@ class Search:
         width: What `--width` is without being given.
         method: Name of the method in tables, with the width in braces.
         needs_value: Whether it needs a value function.
-        make: The policy that searches, from a policy, its value function, the width and the delimiters of steps.
+        make: The policy that searches, from a policy, its value function and the flags.
     """
 
     width: int
@@ -30,26 +53,31 @@ class Search:
     needs_value: bool
     make: Make
 
+    def title(self, options: Options) -> str:
+        """The method with its size and its limit."""
+        limit = "" if options.tokens is None else f", at most {options.tokens:,} tokens"
+        return self.method.format(options.width) + limit
+
 
 def _best_of_n(choose: Any) -> Make:
-    def make(policy: Policy, value: Any, width: int, delimiters: tuple[str, ...]) -> Any:
+    def make(policy: Policy, value: Any, options: Options) -> Any:
         from stepgym.agents.search import BestOfNPolicy
 
-        return BestOfNPolicy(policy, value, width, choose=choose)
+        return BestOfNPolicy(policy, value, options.width, choose=choose, budget=options.budget)
 
     return make
 
 
-def _step_beam(policy: Policy, value: Any, width: int, delimiters: tuple[str, ...]) -> Any:
+def _step_beam(policy: Policy, value: Any, options: Options) -> Any:
     from stepgym.agents.search import StepBeamPolicy
 
-    return StepBeamPolicy(policy, value, width=width, delimiter=delimiters)
+    return StepBeamPolicy(policy, value, width=options.width, delimiter=options.delimiters, budget=options.budget)
 
 
-def _mcts(policy: Policy, value: Any, width: int, delimiters: tuple[str, ...]) -> Any:
+def _mcts(policy: Policy, value: Any, options: Options) -> Any:
     from stepgym.agents.search import MCTSPolicy
 
-    return MCTSPolicy(policy, value, expand=width, delimiter=delimiters)
+    return MCTSPolicy(policy, value, expand=options.width, delimiter=options.delimiters, budget=options.budget)
 
 
 SEARCHES = {
@@ -62,13 +90,18 @@ SEARCHES = {
 
 
 def add_search(parser: Parser) -> None:
-    """`--search`, `--width`, `--value` and `--delimiter`."""
+    """`--search`, `--width`, `--budget`, `--value` and `--delimiter`."""
     group = parser.add_argument_group("search", "Each search is compared with the policy alone, on the same tasks.")
     names = tuple(SEARCHES)
     group.add_argument("--search", choices=names, metavar="|".join(names), help="how to choose at every turn")
     widths = ", ".join(f"{search.width} for {name}" for name, search in SEARCHES.items())
     group.add_argument("--width", type=int, help=f"samples, size of the beam, or branches (default: {widths})")
-    group.add_argument("--value", metavar="DIR", help="the value function (default: the one beside the policy)")
+    group.add_argument("--budget", type=int, metavar="TOKENS", help="most tokens a search may write for one answer")
+    group.add_argument(
+        "--value",
+        metavar="DIR",
+        help="the value function, or http://HOST:PORT#MODEL of a pooling server (default: the one beside the policy)",
+    )
     group.add_argument(
         "--delimiter",
         action="append",
@@ -76,6 +109,11 @@ def add_search(parser: Parser) -> None:
         help='what ends a step: a text, "newline" or "period", as --delimiters of `stepgym train` (default: newline); '
         "may be repeated",
     )
+
+
+def options_of(args: Arguments) -> Options:
+    """The flags, with the defaults of the search that was asked for."""
+    return Options(args.width or SEARCHES[args.search].width, steps_of(args.delimiter), args.budget)
 
 
 def steps_of(given: Sequence[str] | None) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import pytest
 from fault_server import Faults, serving
 
 from stepgym.agents import ServedValue, ServingError
+from stepgym.agents.engines.served_value import load_served_value
 from stepgym.errors import InvalidInputError
 
 IDS = [5, 6, 7]
@@ -68,3 +69,15 @@ def test_no_ids_and_too_many_are_refused() -> None:
     message = {"error": {"message": "This model's maximum context length is 2 tokens"}}
     with serving(fixed=(400, message)) as server, pytest.raises(InvalidInputError, match="does not read 3 tokens"):
         asyncio.run(ServedValue("tiny", server.url).value(IDS))
+
+
+def test_a_value_is_found_by_its_address() -> None:
+    with serving(fixed=(200, pooled([0.5], [1.0], [2.0])), cards=[{"id": "judge"}]) as server:
+        value = load_served_value(server.url)
+        assert asyncio.run(value.value(IDS)) == 2.0
+        assert server.bodies[-1]["model"] == "judge"
+        with pytest.raises(ServingError, match="judge"):
+            load_served_value(f"{server.url}#another")
+        url = server.url
+    with pytest.raises(ServingError, match="is a server running there"):
+        load_served_value(url, attempts=1)

@@ -9,6 +9,7 @@ from typing import Any
 from stepgym.agents.engines.serving.backoff import Backoff
 from stepgym.agents.engines.serving.errors import ContextOverflowError, ServingError
 from stepgym.agents.engines.serving.model_server import ModelServer, ServedModel
+from stepgym.agents.running import run_sync
 from stepgym.errors import InvalidInputError
 
 
@@ -24,7 +25,7 @@ class ServedValue:
     resolves V near 1 no finer than 0.008.
 
     Args:
-        model: The model's name on the server.
+        model: The model's name on the server; None takes the only one it serves.
         base_url: The server, such as `http://127.0.0.1:8001`; several share the requests.
         name: Name for logs; the model's if absent.
         api_key_env: The environment variable with the API key.
@@ -39,7 +40,7 @@ class ServedValue:
 
     def __init__(
         self,
-        model: str,
+        model: str | None = None,
         base_url: str | Sequence[str] = "http://127.0.0.1:8001/v1",
         *,
         name: str | None = None,
@@ -58,7 +59,7 @@ class ServedValue:
             in_flight=in_flight,
             backoff=Backoff(attempts, backoff, max(backoff, 30.0)),
         )
-        self.name = name or model
+        self.name = name or model or "served value"
 
     def __repr__(self) -> str:
         return f"ServedValue({self.server.model!r}, {str(self.server.endpoints)!r})"
@@ -98,6 +99,29 @@ class ServedValue:
     async def close(self) -> None:
         """Closes the connections of this event loop; the value function can be used again."""
         await self.server.close()
+
+
+def load_served_value(url: str, **settings: Any) -> ServedValue:
+    """V from `url`, such as `http://127.0.0.1:8001` or, where a server has several models, `http://127.0.0.1:8001#MODEL`.
+
+    Args:
+        url: The server, with the model's name behind a "#". Several servers with commas between.
+        settings: Arguments of `ServedValue`, by name.
+
+    Raises:
+        ServingError: Nobody answers, or the model is not served.
+    """
+    address, _, model = url.partition("#")
+    value = ServedValue(model or None, [part for part in address.split(",") if part.strip()], **settings)
+
+    async def look() -> None:
+        try:
+            await value.check()
+        finally:
+            await value.close()
+
+    run_sync(look())
+    return value
 
 
 def _values(answer: Mapping[str, Any], length: int) -> list[float]:
