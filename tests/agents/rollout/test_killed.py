@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from stepgym.agents import EpisodeLog, ScriptedPolicy, collect, log_sync
+from stepgym.agents import EpisodeLog, ScriptedPolicy, collect
+from stepgym.agents.log import sync as log_sync
 from stepgym.agents.log.sync import Syncer
 
 # Imports once and forks a collector for each kill, because importing takes longer than collecting.
