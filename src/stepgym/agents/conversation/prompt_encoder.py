@@ -17,6 +17,8 @@ class PromptEncoder:
         self.specials = dict(zip(tokenizer.all_special_ids, tokenizer.all_special_tokens, strict=True))
         # Several samples of a task begin with the same text.
         self.encode = lru_cache(maxsize=4096)(self._encode)
+        probe = "a  b\nc"
+        self._keeps_space = self.decode(self._plain(probe)).strip() == probe
 
     def encode_after(self, text: str, previous: int) -> tuple[int, ...]:
         """The ids of `text` as it follows the token `previous`.
@@ -43,7 +45,12 @@ class PromptEncoder:
         return text
 
     def decode_after(self, token_ids: tuple[int, ...], previous: int) -> str:
-        """The text of `token_ids` behind the token `previous`; some tokenizers drop a space at the beginning."""
+        """The text of `token_ids` behind the token `previous`; some tokenizers drop a space at the beginning.
+
+        A tokenizer that does not keep white space puts its own between any two tokens; that one says nothing.
+        """
+        if not self._keeps_space:
+            return self.decode(token_ids)
         before, both = self.decode((previous,)), self.decode((previous, *token_ids))
         return both[len(before) :] if both.startswith(before) else self.decode(token_ids)
 
