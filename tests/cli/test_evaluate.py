@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 
 import pytest
@@ -164,3 +165,94 @@ def test_a_search_keeps_its_budget_and_says_so(quickstart, cli):
     assert "step beam 3, at most 24 tokens" in result.out
     assert cli(*words, "--budget", "0").code == 2
     assert "server running there" in cli(*words, "--value", "http://127.0.0.1:9/v1").err
+
+
+def test_a_folder_with_the_policy_alone_is_evaluated_and_is_no_value_function(quickstart, cli, tmp_path):
+    policy = quickstart / "oreo" / "policy"
+    words = ("evaluate", ENV, "--env-arg", "operands=4", "--env-arg", "modulus=5", "--policy", policy)
+    words = (*words, "--episodes", "6", "--out", tmp_path / "run")
+    for extra in (("--search", "step-beam"), ("--monte-carlo", "2"), ("--value", policy)):
+        refused = cli(*words, *extra)
+        assert refused.code == 2
+        assert f"{policy} holds no value function" in refused.err
+        assert "search" not in refused.err
+        assert not (tmp_path / "run").exists()
+    result = cli(*words)
+    assert result.code == 0, result.err
+    assert "95 % interval" in result.out
+    assert not (tmp_path / "run" / "value_traces.jsonl").exists()
+    assert cli(*words, "--overwrite", "--value", quickstart / "oreo" / "value").code == 0
+
+
+def test_a_value_that_cannot_be_read_leaves_the_evaluation_without_traces(quickstart, cli, tmp_path):
+    shutil.copytree(quickstart / "oreo", tmp_path / "oreo")
+    (tmp_path / "oreo" / "value" / "model.safetensors").write_bytes(b"cut")
+    words = ("evaluate", ENV, "--env-arg", "operands=4", "--env-arg", "modulus=5", "--policy", tmp_path / "oreo")
+    result = cli(*words, "--episodes", "6", "--out", tmp_path / "run")
+    assert result.code == 0, result.err
+    assert "95 % interval" in result.out
+    assert "V is not shown along episodes" in result.err
+    assert "not shown" in json.loads((tmp_path / "run" / "run.json").read_text())["notes"][-1]
+
+
+def test_resuming_with_other_settings_is_refused_before_anything_is_played(cli, tmp_path):
+    words = (*WORDS, "--episodes", "12", "--samples", "2", "--search", "majority", "--width", "2")
+    words = (*words, "--out", tmp_path / "run")
+    assert cli(*words).code == 0
+    kept = {file: file.read_bytes() for file in (tmp_path / "run").rglob("*") if file.is_file()}
+    (tmp_path / "tasks.txt").write_text("1\n")
+    for name, extra in (
+        ("samples", ("--samples", "3")),
+        ("seed", ("--seed", "1")),
+        ("compare", ("--compare", "random")),
+        ("choice", ("--choice", "answer 0")),
+        ("width", ("--width", "3")),
+        ("budget", ("--budget", "50")),
+        ("delimiter", ("--delimiter", "period")),
+        ("temperature", ("--temperature", "0.5")),
+        ("max_tokens", ("--max-tokens", "7")),
+        ("history", ("--history", "last:1")),
+        ("prompt", ("--prompt", "plain")),
+        ("episodes", ("--episodes", "8")),
+    ):
+        result = cli(*words, "--resume", *extra)
+        assert result.code == 2, (name, result.err)
+        assert f"begun with {name} = " in result.err
+        assert {file: file.read_bytes() for file in kept} == kept
+    policy = [word if word != "random" else "scripted:os.path:basename" for word in words]
+    assert "begun with policy = " in cli(*policy, "--resume").err
+    more = cli(*words, "--resume", "--episodes", "20", "--k", "1", "--concurrency", "3")
+    assert more.code == 0, more.err
+    plain, searched = json.loads((tmp_path / "run" / "evaluations.json").read_text())["evaluations"]
+    assert (plain["samples"], searched["samples"]) == (20, 10)
+
+
+def test_a_search_without_size_is_refused_first(cli, tmp_path):
+    for extra in (("--width", "0"), ("--width", "-3"), ("--budget", "0")):
+        result = cli(*WORDS, "--episodes", "4", "--search", "majority", "--out", tmp_path / "run", *extra)
+        assert result.code == 2
+        assert f"{extra[0]} must be 1 or more, got {extra[1]}" in result.err
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_policy_that_always_fails_is_an_error_after_the_table(cli, tmp_path, monkeypatch):
+    (tmp_path / "broken_answers.py").write_text("def answer(observation):\n    raise RuntimeError('no engine')\n")
+    monkeypatch.chdir(tmp_path)
+    words = ("evaluate", ENV, "--policy", "scripted:broken_answers:answer", "--episodes", "5")
+    for extra in ((), ("--out", tmp_path / "run")):
+        result = cli(*words, *extra)
+        assert result.code == 1
+        assert "of judged" in result.out
+        assert "all 5 episodes ended in an error, 5 of them in: " in result.err
+        assert "no engine" in result.err
+    assert (tmp_path / "run" / "report.html").exists()
+    half = cli(*WORDS, "--episodes", "5", "--compare", "scripted:broken_answers:answer")
+    assert half.code == 1
+    assert "scripted:broken_answers:answer, greedy: all 5 episodes" in half.err
+
+
+def test_the_k_that_were_left_out_are_named(cli):
+    result = cli(*WORDS, "--episodes", "12", "--samples", "3", "--k", "2", "5", "9")
+    assert result.code == 0
+    assert "--k 5 9 left out: some tasks have 3 samples only" in result.err
+    assert "left out" not in cli(*WORDS, "--episodes", "12", "--samples", "3").err

@@ -23,6 +23,15 @@ def broken(observation):
     raise ZeroDivisionError("a defect of the script")
 
 NOT_A_POLICY = 3
+
+class Full:
+    context = 3
+
+    async def generate(self, request):
+        from stepgym.agents import Completion
+        return [Completion("", finish_reason="length")]
+
+full = Full()
 """
 
 
@@ -41,6 +50,29 @@ def test_the_expert_shows_how_it_is_done(cli):
     assert result.code == 0
     assert "> 3+4=0\n> 0+1=1\n> answer 1\n" in result.out
     assert "reward 1" in result.out
+
+
+@pytest.mark.parametrize("words", [("--preset", "tool-call"), ("--env-arg", "actions=react")])
+def test_the_expert_writes_as_the_environment_reads(cli, words):
+    result = cli("play", ENV, "--policy", "expert", *words)
+    assert result.code == 0
+    assert "reward 1" in result.out
+    assert "no action was read" not in result.out
+
+
+def test_why_a_text_was_not_read_is_shown(cli, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("answer 1\n"))
+    result = cli("play", ENV, "--env-arg", "actions=react")
+    assert result.code == 0
+    assert "no action was read: " in result.out
+    assert "reward 0" in result.out
+
+
+def test_a_full_context_ends_the_game_and_is_named(cli, here):
+    result = cli("play", ENV, "--policy", "scripted:my_script:full")
+    assert result.code == 0
+    assert "cut (context): " in result.out
+    assert "the prompt fills the context" in result.out
 
 
 def test_a_person_plays_and_sees_what_is_wrong(cli, monkeypatch):

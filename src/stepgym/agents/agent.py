@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from stepgym.agents.conversation.conversation import Conversation, PromptEncoder, SummaryError
-from stepgym.agents.conversation.prompts import PlainPrompt, PromptFormat, template_hash
+from stepgym.agents.conversation.prompts import ChatPrompt, PlainPrompt, PromptFormat, template_hash
 from stepgym.agents.policy import Completion, Policy, Request, Sampling, policy_name
 from stepgym.agents.seeds import derive_seed
 from stepgym.errors import StepgymError
@@ -22,13 +22,14 @@ class Agent:
 
     Args:
         policy: The policy; if it has a `tokenizer`, prompts are sent as ids.
-        prompt: How the conversation is shown.
+        prompt: How the conversation is shown; if absent, `ChatPrompt()` for a policy whose attribute `takes_messages`
+            is true (a server that renders messages itself), and `PlainPrompt()` for every other.
         sampling: How completions are drawn.
     """
 
     def __init__(self, policy: Policy, prompt: PromptFormat | None = None, sampling: Sampling | None = None) -> None:
         self.policy = policy
-        self.prompt: PromptFormat = PlainPrompt() if prompt is None else prompt
+        self.prompt: PromptFormat = default_prompt(policy) if prompt is None else prompt
         self.sampling = Sampling() if sampling is None else sampling
         tokenizer = getattr(policy, "tokenizer", None)
         self._encoder = None if tokenizer is None else PromptEncoder(self.prompt, tokenizer)
@@ -94,3 +95,13 @@ class Agent:
         if len(completions) != 1:
             raise PolicyError(f"{self.name}: expected 1 completion, got {len(completions)}")
         return conversation.record(completions[0])
+
+
+def default_prompt(policy: Policy) -> PromptFormat:
+    """The prompt format where none was chosen: a policy that takes messages is told the instructions in one."""
+    return ChatPrompt() if takes_messages(policy) else PlainPrompt()
+
+
+def takes_messages(policy: Policy) -> bool:
+    """Whether the policy sends chat messages on, so that a model behind it reads the messages and no rendered text."""
+    return getattr(policy, "tokenizer", None) is None and bool(getattr(policy, "takes_messages", False))

@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0: done. 2: an error of the user's, one line on standard error. 130: stopped by Ctrl-C, one line that says what was
     kept and how to go on (143: by SIGTERM). 141: nobody reads the output any more. 1: a defect of stepgym or of a
-    plug-in, or a collection in which every episode ended in an error. `--debug` shows the traceback.
+    plug-in, or a collection or evaluation in which every episode ended in an error. `--debug` shows the traceback.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words

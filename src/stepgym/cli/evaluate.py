@@ -11,9 +11,10 @@ from stepgym.agents.evaluation.evaluate import compare
 from stepgym.agents.evaluation.records import Comparison, Evaluation
 from stepgym.agents.evaluation.tables import table
 from stepgym.cli import interrupts
+from stepgym.cli.config_file import NAME, read_config
 from stepgym.cli.evaluation import Contender, Evaluator
 from stepgym.cli.monte_carlo import add_monte_carlo, calibrated, check_monte_carlo
-from stepgym.cli.parser import Arguments, Parser
+from stepgym.cli.parser import NOT_SETTINGS, Arguments, Parser
 from stepgym.cli.playing import (
     add_amount,
     add_environment,
@@ -25,15 +26,19 @@ from stepgym.cli.playing import (
 from stepgym.cli.policies import POLICY_HELP, PolicySource, add_device, check_value_place
 from stepgym.cli.presets import add_preset, agent_of, preset_of
 from stepgym.cli.run_folder import add_note, open_run, refuse_full, refuse_other
-from stepgym.cli.searches import SEARCHES, add_search
+from stepgym.cli.searches import SEARCHES, add_search, check_search
 from stepgym.cli.terminal import remark, say
-from stepgym.errors import InvalidInputError
+from stepgym.errors import InvalidInputError, StepgymError
+from stepgym.report.recorder import RunRecorder
 
 EXAMPLE = """
 stepgym evaluate stepgym/ArithmeticChain-v0 --policy runs/quickstart/oreo --episodes 50
 stepgym evaluate stepgym/ArithmeticChain-v0 --policy runs/quickstart/oreo --episodes 20 --search step-beam --width 3
 stepgym evaluate stepgym/ArithmeticChain-v0 --policy runs/quickstart/oreo --episodes 80 --samples 4 --monte-carlo 8
 """
+
+# What may differ when an evaluation is resumed: nothing that was played changes with it.
+_FREE = frozenset({"parser", "episodes", "k", "monte_carlo", "prefixes", "concurrency", "device"})
 
 
 def configure(parser: Parser) -> None:
@@ -66,6 +71,7 @@ def run(args: Arguments) -> None:
     if args.out is None and (args.resume or args.overwrite):
         raise InvalidInputError("--resume and --overwrite are about the folder of --out DIR, which is missing")
     args.k = tuple(args.k or KS)
+    check_search(args)
     if min(args.k) < 1:
         raise InvalidInputError(f"--k takes numbers of samples, at least 1, got {min(args.k)}")
     check_monte_carlo(args)
@@ -80,13 +86,13 @@ def run(args: Arguments) -> None:
     names = [args.policy, *([args.compare] if args.compare else [])]
     contenders = [Contender(name, agent_of(args, source.load(name), name, preset)) for name in names]
     searching = args.search is not None and SEARCHES[args.search].needs_value
-    for name in names if searching else names[: bool(args.monte_carlo)]:
+    for name in names if searching else names[: bool(args.monte_carlo or args.value)]:
         check_value_place(name, args.value)
     record = None
     if args.out is not None:
         sampling = contenders[0].agent.sampling
         settings = args.parser.settings(args, **sampling.to_dict(), k=list(args.k))
-        refuse_other(args, settings, ("command", "env", "env_arg", "preset", "history"))
+        _refuse_other(args, settings)
         title = f"{' and '.join(names)} on {args.env}"
         inputs = [*names, args.value, args.tasks]
         record = open_run(args, kind="evaluate", title=title, settings=settings, seeds=[args.seed], inputs=inputs)
@@ -97,8 +103,10 @@ def run(args: Arguments) -> None:
         comparisons = _comparisons(plain, searched)
         if record is not None:
             record.add(*plain, *searched, *comparisons)
-            evaluator.add_traces(contenders[0])
         say(table([*plain, *searched], comparisons))
+        _say_left_out(args.k, plain)
+        if record is not None:
+            _trace(evaluator, contenders[0], record)
         if args.monte_carlo:
             with nullcontext() if record is None else record.phase("roll_outs"):
                 _calibrate(evaluator, contenders[0])
@@ -112,6 +120,20 @@ def run(args: Arguments) -> None:
 
         remark(f"report: {write_report(record.folder)}")
         say(f"\n{Path(args.out)}")
+    for failed in evaluator.failed:
+        remark(f"stepgym: error: {failed}." + ("" if args.out is None else f" They are kept in {args.out}."))
+    if evaluator.failed:
+        raise SystemExit(1)
+
+
+def _refuse_other(args: Arguments, settings: dict[str, Any]) -> None:
+    """Refuse to resume with settings that play something else; more episodes are welcome, fewer are not."""
+    names = sorted(vars(args).keys() - NOT_SETTINGS - _FREE)
+    refuse_other(args, settings, ("command", *names))
+    if args.resume and (Path(args.out) / NAME).is_file():
+        before = read_config(args.out).get("episodes")
+        if before is not None and args.episodes is not None and args.episodes < before:
+            refuse_other(args, settings, ("episodes",))
 
 
 def _evaluated(
@@ -124,6 +146,25 @@ def _evaluated(
         if args.search is not None:
             searched.append(evaluator.searched(contender))
     return plain, searched
+
+
+def _say_left_out(ks: tuple[int, ...], plain: list[Evaluation]) -> None:
+    """The k that were asked for and cannot be given."""
+    fewest = min((len(outcomes) for one in plain for outcomes in one.outcomes.values()), default=0)
+    left_out = [str(k) for k in sorted(set(ks)) if k > fewest]
+    if left_out and ks != KS:
+        has = "1 sample" if fewest == 1 else f"{fewest} samples"
+        remark(f"--k {' '.join(left_out)} left out: some tasks have {has} only, see --samples")
+
+
+def _trace(evaluator: Evaluator, contender: Contender, record: RunRecorder) -> None:
+    """V along some episodes, which the report shows; without it an evaluation is whole."""
+    try:
+        evaluator.add_traces(contender)
+    except (StepgymError, OSError, RuntimeError) as error:
+        words = f"V is not shown along episodes: {error}."
+        remark(f"stepgym: warning: {words}")
+        add_note(record, words)
 
 
 def _calibrate(evaluator: Evaluator, contender: Contender) -> None:

@@ -58,6 +58,7 @@ class Evaluator:
     def __init__(self, args: Arguments, amount: Mapping[str, Any], record: RunRecorder | None) -> None:
         self.args, self.amount, self.record = args, amount, record
         self.played: dict[str, Sequence[Episode]] = {}
+        self.failed: list[str] = []  # what came to nothing because every episode ended in an error
         self._groups: dict[str, dict[str, str]] | None = None
 
     def plain(self, contender: Contender) -> Evaluation:
@@ -144,13 +145,16 @@ class Evaluator:
             if log is not None:
                 log.close()
                 spent.save()
-        remark(f"{contender.name}, {method}: {_played(done)}")
+        name = f"{contender.name}, {method}"
+        remark(f"{name}: {_played(done)}")
         episodes = done.episodes if log is None else list(EpisodeLog(log.path))
         if len(episodes) != done.finished + done.skipped:
             raise InvalidInputError(
                 f"{args.out} holds episodes of another evaluation: resume with the same settings, or give another --out"
             )
         self.played.setdefault(contender.name, episodes)
+        if episodes and all(episode.end == "error" for episode in episodes):
+            self.failed.append(f"{name}: {_all_failed(len(episodes), done)}")
         return summarize(
             episodes,
             method=method,
@@ -178,6 +182,14 @@ class Evaluator:
 def slug(text: str) -> str:
     """`text` as the name of a folder."""
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.")[-100:]
+
+
+def _all_failed(episodes: int, done: Collected) -> str:
+    what = f"all {episodes} episodes ended in an error"
+    if not done.errors:
+        return what
+    message, count = max(done.errors.items(), key=lambda item: item[1])
+    return f"{what}, {count} of them in: {printable(message)[:200]}"
 
 
 def _played(done: Collected) -> str:

@@ -15,8 +15,10 @@ from stepgym.cli.playing import add_environment, add_prompt, add_sampling, check
 from stepgym.cli.policies import POLICY_HELP, PolicySource, add_device
 from stepgym.cli.presets import add_preset, agent_of, preset_of
 from stepgym.cli.terminal import say
+from stepgym.envs.actions.reading import ActionFormat
+from stepgym.envs.actions.steps import UNREAD
 from stepgym.envs.text import instructions_of
-from stepgym.errors import InvalidInputError
+from stepgym.errors import InvalidInputError, StepgymError
 from stepgym.verifiers import Verdict
 
 EXAMPLE = """
@@ -24,6 +26,8 @@ stepgym play stepgym/ArithmeticChain-v0 --policy expert
 stepgym play stepgym/ArithmeticChain-v0 --env-arg operands=3 --task chain/7/3+4+1
 stepgym play stepgym/ALFWorld-v0 --preset oreo --policy alfworld-expert
 """
+
+_NO_ROOM = "the answer was cut before its first word: the prompt fills the context, or --max-tokens is too small"
 
 Act = Callable[[str, Mapping[str, Any]], Awaitable[str]]
 
@@ -72,15 +76,23 @@ async def _play(env: gymnasium.Env[Any, Any], args: Arguments, preset: AgentPres
             say(f"{instructions}\n")
         say(f"[{info.get('task', 'a task')}]")
         act = player(instructions, args.seed + number)
-        total, over = 0.0, False
+        total, over, truncated = 0.0, False, False
         while not over:
             say(f"{observation}")
-            action = await act(observation, info)
+            try:
+                action = await act(observation, info)
+            except _FullContextError as full:
+                say(f"cut (context): {full}")
+                observation = ""
+                break
             observation, reward, terminated, truncated, info = env.step(action)
             total, over = total + float(reward), terminated or truncated
             verdict = info.get("verdict")
             if isinstance(verdict, Verdict):
                 say(verdict.explain(action))
+            unread = info.get(UNREAD)
+            if unread and unread not in observation:
+                say(f"no action was read: {unread}")
         if observation:
             say(f"{observation}")
         say(f"reward {total:g}{' (step limit)' if truncated else ''}\n")
@@ -103,7 +115,10 @@ def _players(env: gymnasium.Env[Any, Any], args: Arguments, preset: AgentPreset 
         conversation = agent.start(instructions=instructions, seed=seed)
 
         async def act(observation: str, info: Mapping[str, Any]) -> str:
-            return (await agent.act(conversation, observation, info=info)).text
+            answer = await agent.act(conversation, observation, info=info)
+            if answer.finish_reason == "length" and not answer.text:
+                raise _FullContextError(conversation.overflow or _NO_ROOM)
+            return answer.text
 
         return _shown(act)
 
@@ -134,13 +149,26 @@ async def _ask(observation: str, info: Mapping[str, Any]) -> str:
             return "\n".join(lines)
 
 
+class _FullContextError(StepgymError):
+    """There is no answer because the prompt fills the policy's context; `collect` ends such an episode, too."""
+
+
 class _Expert:
-    """Knows the solution: `expert_action()` of the environment, the worked chain, or the task's "solution"."""
+    """Knows the solution: `expert_action()` of the environment, the worked chain, or the task's "solution".
+
+    Where the environment reads actions out of a text, the solution is written as its action format reads it.
+    """
 
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
         self.env = env.unwrapped
+        has = env.has_wrapper_attr("action_format")
+        self._format: ActionFormat | None = env.get_wrapper_attr("action_format") if has else None
 
     async def __call__(self, observation: str, info: Mapping[str, Any]) -> str:
+        action = self._action()
+        return action if self._format is None else self._format.write(action)
+
+    def _action(self) -> str:
         from stepgym.envs import ArithmeticChainEnv, TaskEnv, worked_solution
 
         if hasattr(self.env, "expert_action"):

@@ -8,6 +8,7 @@ from typing import Any
 
 import gymnasium
 
+from stepgym.agents.agent import takes_messages
 from stepgym.agents.conversation.prompts import ChatPrompt, PlainPrompt, PromptFormat
 from stepgym.agents.policy import Policy, Sampling
 from stepgym.cli.parser import Arguments, KeyValue, Parser
@@ -62,12 +63,22 @@ def sampling_of(args: Arguments) -> Sampling:
     return Sampling(**given(args, settings_of(Sampling)))
 
 
-def prompt_of(args: Arguments, tokenizer: Any, *, trained: str | Path | None = None) -> PromptFormat:
-    """The prompt format: as asked for, else as in the training of `trained`, else what suits the tokenizer."""
+def prompt_of(
+    args: Arguments, tokenizer: Any, *, trained: str | Path | None = None, messages: bool = False
+) -> PromptFormat:
+    """The prompt format: as asked for, else as in the training of `trained`, else what suits the tokenizer.
+
+    With `messages`, the policy takes chat messages, which have no prefix and no suffix.
+    """
+    if messages and (args.prompt_prefix or args.prompt_suffix):
+        raise InvalidInputError(
+            "--prompt-prefix and --prompt-suffix are for policies with a tokenizer: this one sends chat messages, "
+            "which its server renders"
+        )
     before = training_settings(trained) if trained is not None else {}
     kind = args.prompt or before.get("prompt")
     if kind is None:
-        kind = "chat" if getattr(tokenizer, "chat_template", None) else "plain"
+        kind = "chat" if messages or getattr(tokenizer, "chat_template", None) else "plain"
     ends = {}
     for name in ("prefix", "suffix"):
         value = getattr(args, f"prompt_{name}")
@@ -132,7 +143,8 @@ def read_task_ids(path: str) -> list[str]:
 
 def policy_prompt(args: Arguments, policy: Policy, name: str) -> PromptFormat:
     """The prompt format for a policy loaded as `name`."""
-    return prompt_of(args, getattr(policy, "tokenizer", None), trained=name if Path(name).is_dir() else None)
+    trained = name if Path(name).is_dir() else None
+    return prompt_of(args, getattr(policy, "tokenizer", None), trained=trained, messages=takes_messages(policy))
 
 
 def _task_id(line: str, where: str) -> str:

@@ -89,10 +89,10 @@ def value_folder(folder: str, value: str | None) -> Path:
     """Where the value function is: as given, else beside the policy."""
     place = Path(value or folder)
     for candidate in (place / "value", place):
-        if _is_model(candidate):
+        if _is_value(candidate):
             return candidate
     raise InvalidInputError(
-        f"{place} holds no value function: search by value needs a folder trained by OREO (with value/), or --value DIR"
+        f"{place} holds no value function: expected a folder trained by OREO (with value/), or --value DIR"
     )
 
 
@@ -152,6 +152,19 @@ def _is_model(folder: Path) -> bool:
     try:
         return "model_type" in json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, TypeError):
+        return False
+
+
+def _is_value(folder: Path) -> bool:
+    """Whether a value model is saved there, with one label a token, and not just any model."""
+    if (folder / "value_head.safetensors").is_file():
+        return True
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        labels = config.get("num_labels", len(config.get("id2label") or ()))
+        built = config.get("architectures") or ()
+        return labels == 1 and any(str(name).endswith("ForTokenClassification") for name in built)
+    except (OSError, ValueError, TypeError, AttributeError):
         return False
 
 

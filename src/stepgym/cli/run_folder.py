@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from stepgym.agents.log.lock import FolderLock
+from stepgym.agents.log.lock import RUN_LOCK, FolderLock
 from stepgym.cli import interrupts
 from stepgym.cli.config_file import NAME, read_config
 from stepgym.cli.parser import Arguments
@@ -18,7 +18,9 @@ from stepgym.errors import InvalidInputError
 from stepgym.report.recorder import RunRecorder, claim_folder
 
 # What a run writes before it has a result.
-_BEGINNING = frozenset({NAME, "run.json", "doctor.json", "log.json", ".lock"})
+_BEGINNING = frozenset({NAME, "run.json", "doctor.json", "log.json", ".lock", RUN_LOCK})
+
+_locks: dict[Path, FolderLock] = {}  # of the runs that the present command has opened
 
 
 def open_run(
@@ -42,7 +44,7 @@ def open_run(
 
     Raises:
         InvalidInputError: The folder holds something and neither `--resume` nor `--overwrite` was given, or input lies
-            in the folder that is to be replaced.
+            in the folder that is to be replaced, or another process writes to it.
     """
     folder, resume = own_folder(Path(args.out)), bool(getattr(args, "resume", False))
     if resume and args.overwrite:
@@ -52,6 +54,8 @@ def open_run(
             _keep(inputs, folder)
         refuse_full(args)
         claim_folder(folder, overwrite=args.overwrite, resume=resume)
+        if folder.resolve() not in _locks:
+            _locks[folder.resolve()] = FolderLock(folder, name=RUN_LOCK)
     before = _earlier(folder) if resume else {}
     run = RunRecorder(
         folder,
@@ -102,6 +106,7 @@ def leave_no_empty_run(args: Arguments) -> Iterator[None]:
     """When a command fails, remove the folder `args.out` if it was made now and holds no result.
 
     So that the corrected command is not refused because of what the wrong one began. An interruption removes nothing.
+    In any case the run is open to other processes afterwards.
     """
     folder = None if args.out is None or not is_first() else Path(args.out)
     fresh = folder is not None and not folder.exists()
@@ -111,6 +116,9 @@ def leave_no_empty_run(args: Arguments) -> Iterator[None]:
         if folder is not None and fresh and folder.is_dir():
             _remove_empty(folder)
         raise
+    finally:
+        while _locks:
+            _locks.popitem()[1].remove()
 
 
 def add_note(run: RunRecorder, text: str) -> None:

@@ -10,6 +10,7 @@ from stepgym.agents.policy import Policy
 from stepgym.cli.parser import Arguments, Parser
 from stepgym.cli.settings import unescaped
 from stepgym.cli.training_data import named_delimiters
+from stepgym.errors import InvalidInputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +112,18 @@ def add_search(parser: Parser) -> None:
     )
 
 
+def check_search(args: Arguments) -> None:
+    """Refuse numbers that no search can have, before anything is played."""
+    for name in ("width", "budget"):
+        number = getattr(args, name)
+        if number is not None and number < 1:
+            raise InvalidInputError(f"--{name} must be 1 or more, got {number}")
+
+
 def options_of(args: Arguments) -> Options:
     """The flags, with the defaults of the search that was asked for."""
-    return Options(args.width or SEARCHES[args.search].width, steps_of(args.delimiter), args.budget)
+    width = SEARCHES[args.search].width if args.width is None else args.width
+    return Options(width, steps_of(args.delimiter), args.budget)
 
 
 def steps_of(given: Sequence[str] | None) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import platform
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from stepgym.agents.evaluation.records import Comparison, Evaluation
+from stepgym.agents.log.lock import LOG_LOCK, RUN_LOCK, FolderLock
 from stepgym.errors import InvalidInputError
 
 logger = logging.getLogger(__name__)
@@ -120,7 +121,8 @@ class RunRecorder:
 def claim_folder(folder: Path, *, overwrite: bool = False, resume: bool = False) -> Path:
     """`folder`, made if absent; raises `InvalidInputError` if it holds something and neither flag is given.
 
-    With `overwrite`, what an earlier run recorded there is removed: run folders only, never anything else.
+    With `overwrite`, what an earlier run recorded there is removed: run folders only, never anything else, and nothing
+    while another process writes to the folder or to a log inside it; that raises `InvalidInputError`, too.
     """
     if folder.exists() and not folder.is_dir():
         raise InvalidInputError(f"{folder} is a file: give a folder to write to")
@@ -146,11 +148,19 @@ def command_line() -> str:
 def _remove_run(folder: Path) -> None:
     import shutil
 
-    for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+    with ExitStack() as stack:
+        lock = FolderLock(folder)
+        stack.callback(lock.release)
+        inner = [path for name in (LOG_LOCK, RUN_LOCK) for path in folder.rglob(name) if path.is_file()]
+        for path in inner:
+            if path != folder / LOG_LOCK:
+                stack.callback(FolderLock(path.parent, name=path.name).release)
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path != folder / LOG_LOCK:
+                path.unlink()
+        lock.remove()  # last: until then nobody begins to write here
 
 
 def _versions() -> dict[str, str]:

@@ -188,3 +188,23 @@ def test_a_black_hole_beside_a_sound_server_costs_one_look(monkeypatch: pytest.M
         found = generate_batch(asking, [HELLO] * 50)
     assert [c.text for (c,) in found] == ["42"] * 50
     assert set(asking.failures) == {"connection"}
+
+
+def test_a_server_that_keeps_failing_is_reported_once_until_it_answers(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, logger="stepgym")
+    with serving(fixed=(500, {})) as server:
+        asking = OpenAIPolicy("tiny", server.url, attempts=12, backoff=0.0)
+
+        def fail() -> None:
+            for _ in range(2):
+                with pytest.raises(ServingError, match="server_error"):
+                    generate_batch(asking, [HELLO])
+
+        fail()
+        assert len([r for r in caplog.records if "rests" in r.getMessage()]) == 1
+        server.fixed = None
+        generate_batch(asking, [HELLO])
+        server.fixed = (500, {})
+        fail()
+    assert len([r for r in caplog.records if "rests" in r.getMessage()]) == 2
+    assert asking.failures == {"server_error": 48}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from dataclasses import replace
 from typing import Any
 
@@ -154,3 +155,16 @@ def test_a_refusal_of_many_stop_strings_says_why() -> None:
         error = refused(server, replace(HELLO, sampling=Sampling(stop=tuple("abcde"))))
     assert "2 validation errors (5 stop strings were asked for" in str(error)
     assert error.kind == "rejected"
+
+
+def test_the_servers_count_stands_in_for_ids_and_changes_nothing_else() -> None:
+    choices = [{"index": i, "finish_reason": "stop", "message": {"content": str(i)}} for i in range(3)]
+    for usage, counts in (({"completion_tokens": 8}, [3, 3, 2]), ({"completion_tokens": -1}, None), ("8", None)):
+        with serving(fixed=(200, {"choices": choices, "usage": usage})) as server:
+            found = answers(server, replace(HELLO, n=3))
+        plain = [Completion(str(i)) for i in range(3)]
+        assert found == plain == found
+        assert list(map(hash, found)) == list(map(hash, plain))
+        assert [one.to_dict() for one in found] == [one.to_dict() for one in plain]
+        copies = pickle.loads(pickle.dumps(found))
+        assert counts == (None if type(found[0]) is Completion else [one.tokens_written for one in copies])

@@ -105,6 +105,11 @@ class OpenAIPolicy:
         return self._context if self._context is not None else self.server.served.context
 
     @property
+    def takes_messages(self) -> bool:
+        """Whether chat messages are sent, because there is no tokenizer; an `Agent` then uses `ChatPrompt()`."""
+        return self.tokenizer is None
+
+    @property
     def failures(self) -> Mapping[str, int]:
         """How often a request failed, by kind."""
         return self.server.failures

@@ -15,6 +15,8 @@ try:
 except ImportError:  # pragma: no cover - platforms without POSIX locks use the file that names its owner
     fcntl = None  # type: ignore[assignment]
 
+LOG_LOCK = ".lock"
+RUN_LOCK = ".run-lock"  # of a whole run, which may write logs into its folder that have locks of their own
 _held: weakref.WeakSet[FolderLock] = weakref.WeakSet()
 _fork_hook_installed = False
 
@@ -22,21 +24,28 @@ _fork_hook_installed = False
 class FolderLock:
     """An exclusive lock on `folder`, held from construction until `release` or the death of the process.
 
-    The lock is `flock` on the file `.lock` inside the folder. Where the file system has no such locks, the file
-    itself is the lock: it names host and process, and is taken over when that process no longer lives.
+    The lock is `flock` on the file `name` inside the folder. Where the file system has no such locks, the file itself
+    is the lock: it names host and process, and is taken over when that process no longer lives.
 
     Raises:
         InvalidInputError: another writer holds the lock; the message names it.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / ".lock"
+    def __init__(self, folder: Path, *, name: str = LOG_LOCK) -> None:
+        self._path = folder / name
         self._owns_file = False
         self._descriptor = -1
         if fcntl is None or not self._flock():
             self._own_file()
         _held.add(self)
         _install_fork_hook()
+
+    def remove(self) -> None:
+        """Give the lock up and leave no file behind."""
+        if self._descriptor >= 0:
+            # While it is held: afterwards the file may be that of the next writer.
+            self._path.unlink(missing_ok=True)
+        self.release()
 
     def release(self) -> None:
         """Give the lock up; a second call does nothing."""
@@ -48,7 +57,15 @@ class FolderLock:
 
     def _flock(self) -> bool:
         """True if locked, False if this file system has no locks."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        while True:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            locked = self._flock_file(descriptor)
+            if not locked or _is_at(self._path, descriptor):
+                return locked
+            # Whoever held the lock removed the file in the meantime: nobody else would see a lock on it.
+            self._close()
+
+    def _flock_file(self, descriptor: int) -> bool:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -99,6 +116,13 @@ def _forget_in_child() -> None:
         lock._owns_file = False
         lock._close()
     _held.clear()
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _me() -> str:

@@ -19,6 +19,7 @@ from stepgym.agents.monte_carlo.estimate import Result, RollOut
 from stepgym.agents.monte_carlo.prefixes import Prefix
 from stepgym.agents.monte_carlo.store import McValue
 from stepgym.agents.rollout import EpisodeFailed, Job, Player
+from stepgym.agents.rollout.identity import further_settings
 from stepgym.agents.seeds import derive_seed
 from stepgym.errors import InvalidInputError, StepgymError
 
@@ -60,8 +61,13 @@ class RolledOut:
 
 
 def policy_id(agent: Agent) -> str:
-    """Name of a policy with 8 hexadecimal digits for its sampling settings and prompt: roll-outs of both differ."""
-    text = json.dumps((agent.sampling.to_dict(), agent.template_hash), sort_keys=True)
+    """Name of a policy with 8 hexadecimal digits for its settings, sampling and prompt: roll-outs of each differ."""
+    return _id(agent, further_settings(agent))
+
+
+def _id(agent: Agent, further: Mapping[str, Any]) -> str:
+    parts = (agent.sampling.to_dict(), agent.template_hash)
+    text = json.dumps((*parts, further) if further else parts, sort_keys=True)
     return f"{agent.name}@{blake2b(text.encode(), digest_size=4).hexdigest()}"
 
 
@@ -81,6 +87,8 @@ class Roller:
     ) -> None:
         self._agent, self._player, self._values, self._log, self._seed = agent, player, values, log, seed
         self._policy = policy_id(agent)
+        # Seeds do not depend on the settings: figures that were made before policies had any are repeated.
+        self._seeded_by = _id(agent, {})
         self._results: Counter[Result] = Counter()
         self._errors = self._errors_in_a_row = self._tokens = 0
 
@@ -132,7 +140,7 @@ class Roller:
             await asyncio.sleep(0)  # a policy that never waits must not keep Ctrl-C out
 
     async def _play(self, prefix: Prefix, index: int) -> Episode:
-        seed = derive_seed(self._seed, prefix.key, self._policy, index)
+        seed = derive_seed(self._seed, prefix.key, self._seeded_by, index)
         # Environments without task ids begin by their seed alone.
         task = None if prefix.task_id == f"seed-{prefix.seed}" else prefix.task_id
         job = Job(f"{prefix.key}/{self._seed}/{index}", prefix.seed or 0, seed, task)

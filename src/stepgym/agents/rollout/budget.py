@@ -17,7 +17,8 @@ class CollectBudget:
 
     Attributes:
         episodes: Most episodes to play; None for all.
-        tokens: Tokens to be written by the policy, counted when an episode ends, where the policy gives ids.
+        tokens: Tokens to be written by the policy, counted when an episode ends, where the policy gives ids or its
+            server counts them (`usage.completion_tokens`); a policy that does neither never reaches it.
         minutes: Wall time.
     """
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from stepgym.agents.episodes import Episode
+from stepgym.agents.policy import Completion
 from stepgym.verifiers.verdict import printable
 
 _ERRORS_KEPT = 20
@@ -30,7 +31,7 @@ class Collected:
             `end="error"`.
         failures_by_kind: Count of failed attempts by kind ("policy", "worker", "environment"), those included after
             which an episode was played again.
-        tokens: Tokens written by the policy in the episodes, where it gives ids.
+        tokens: Tokens written by the policy in the episodes, where it gives ids or its server counts them.
         seconds: Wall time.
     """
 
@@ -106,8 +107,8 @@ class Tally:
         self._ends[episode.end] += 1
         self._success[episode.success] += 1
         for step in episode.steps:
-            if step.completion is not None and step.completion.token_ids is not None:
-                self.tokens += len(step.completion.token_ids)
+            if step.completion is not None:
+                self.tokens += _tokens_of(step.completion)
         if episode.end != "error":
             self.errors_in_a_row = 0
             return
@@ -138,3 +139,11 @@ class Tally:
             tokens=self.tokens,
             seconds=self.seconds,
         )
+
+
+def _tokens_of(completion: Completion) -> int:
+    """The tokens written: the ids, else what the server counted (`tokens_written`), else 0."""
+    if completion.token_ids is not None:
+        return len(completion.token_ids)
+    counted = getattr(completion, "tokens_written", 0)
+    return counted if isinstance(counted, int) else 0

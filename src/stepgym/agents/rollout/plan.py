@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from stepgym.agents.agent import Agent
+from stepgym.agents.rollout.identity import further_settings
 from stepgym.agents.rollout.source import EnvSource
 from stepgym.agents.seeds import derive_seed
 from stepgym.errors import InvalidInputError
@@ -80,5 +81,6 @@ class Plan:
     def run_id(self, agent: Agent, source: EnvSource) -> str:
         """10 hexadecimal digits for everything that, besides the job, makes an episode what it is."""
         parts = (source.id, source.kwargs, agent.name, agent.template_hash, agent.sampling.to_dict(), self.seed)
-        text = json.dumps(parts, sort_keys=True)
+        further = further_settings(agent)
+        text = json.dumps((*parts, further) if further else parts, sort_keys=True)
         return blake2b(text.encode(), digest_size=5).hexdigest()

@@ -7,6 +7,7 @@ import random
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from stepgym.agents.policy import Completion, Request, Sampling
 from stepgym.errors import InvalidInputError
@@ -19,7 +20,7 @@ class ScriptedPolicy:
     Args:
         script: A function from the latest observation to the answer; or a mapping from observations to answers; or the
             answers of an episode in order.
-        name: Name for logs.
+        name: Name for logs. It is all that tells two functions of one name apart.
     """
 
     def __init__(
@@ -31,6 +32,15 @@ class ScriptedPolicy:
             )
         self.name = name
         self._script = script
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The answers, for the ids of episodes; of a function nothing is known but `name`."""
+        if isinstance(self._script, Mapping):
+            return {"script": dict(self._script)}
+        if callable(self._script):
+            return {}
+        return {"script": list(self._script)}
 
     async def generate(self, request: Request) -> list[Completion]:
         """The scripted answer, `request.n` times."""
@@ -63,6 +73,11 @@ class RandomPolicy:
             raise InvalidInputError(f"expected a sequence of at least one answer, got {choices!r}")
         self.name = name
         self._choices = tuple(choices)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The choices, for the ids of episodes."""
+        return {"choices": list(self._choices)}
 
     async def generate(self, request: Request) -> list[Completion]:
         """`request.n` independent choices; with temperature 0 always the first one."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from hashlib import blake2b
 from typing import Any
 
+from stepgym.agents.agent import takes_messages
 from stepgym.agents.policy import Completion, Policy, Request, ValueFunction, policy_name
+from stepgym.agents.rollout.identity import policy_settings
 from stepgym.agents.search.answers import last_number
 from stepgym.agents.search.best_of_n import Choose, best_of_n_async, check_choice
 from stepgym.agents.search.mcts import mcts_async
@@ -16,6 +19,8 @@ from stepgym.agents.search.step_beam import step_beam_async
 from stepgym.agents.seeds import derive_seed
 from stepgym.verifiers import Verifier
 
+_SEEN = 16  # numbers of a tensor, at either end
+
 
 class SearchPolicy:
     """Answers each request by a search.
@@ -23,18 +28,34 @@ class SearchPolicy:
     Attributes:
         name: The search and the policy under it.
         tokenizer: That of the policy under it.
-        context: Likewise.
+        context, takes_messages: Likewise.
         tokens_spent: Tokens the policy wrote since this object was made, thrown away ones included.
         tokens_scored: Tokens the value function read.
     """
 
-    def __init__(self, policy: Policy, name: str, search: Callable[[Request], Awaitable[SearchResult]]) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        name: str,
+        search: Callable[[Request], Awaitable[SearchResult]],
+        *,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
         self.name = f"{name}({policy_name(policy)})"
         self.tokenizer: Any = getattr(policy, "tokenizer", None)
         self.context: Any = getattr(policy, "context", None)
+        self.takes_messages = takes_messages(policy)
         self.tokens_spent = 0
         self.tokens_scored = 0
         self._search = search
+        self._policy, self._settings = policy, dict(settings or {})
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the search does and what the policy under it says of itself, for the ids of episodes."""
+        under = policy_settings(self._policy)
+        found = {key: _identity(value) for key, value in self._settings.items()}
+        return {**({"search": found} if found else {}), **({"policy": under} if under else {})}
 
     async def generate(self, request: Request) -> list[Completion]:
         """`request.n` choices, each from a search of its own."""
@@ -75,7 +96,14 @@ class BestOfNPolicy(SearchPolicy):
                 after_end=after_end,
             )
 
-        super().__init__(policy, f"best-of-{n}-by-{choose.replace('_', '-')}", search)
+        settings = {
+            "value": value,
+            "budget": budget,
+            "answer_of": answer_of,
+            "verifier": verifier,
+            "after_end": after_end,
+        }
+        super().__init__(policy, f"best-of-{n}-by-{choose.replace('_', '-')}", search, settings=settings)
 
 
 class StepBeamPolicy(SearchPolicy):
@@ -107,7 +135,15 @@ class StepBeamPolicy(SearchPolicy):
             )
 
         sizes = [width, *(() if expand is None else (expand,)), *(() if first is None else (first,))]
-        super().__init__(policy, f"step-beam-{'x'.join(map(str, sizes))}", search)
+        settings = {
+            "value": value,
+            "expand": expand,
+            "first": first,
+            "budget": budget,
+            "delimiter": delimiter,
+            "after_end": after_end,
+        }
+        super().__init__(policy, f"step-beam-{'x'.join(map(str, sizes))}", search, settings=settings)
 
 
 class MCTSPolicy(SearchPolicy):
@@ -138,4 +174,39 @@ class MCTSPolicy(SearchPolicy):
                 after_end=after_end,
             )
 
-        super().__init__(policy, f"mcts-{expand}", search)
+        settings = {
+            "value": value,
+            "explore": explore,
+            "enough": enough,
+            "budget": budget,
+            "delimiter": delimiter,
+            "after_end": after_end,
+        }
+        super().__init__(policy, f"mcts-{expand}", search, settings=settings)
+
+
+def _identity(part: Any) -> Any:
+    """JSON values that tell `part` of a search from another: by its own settings, weights or name."""
+    if part is None or isinstance(part, str | int | float):
+        return part
+    if isinstance(part, SearchBudget):
+        return asdict(part)
+    if isinstance(part, list | tuple):
+        return [_identity(item) for item in part]
+    name = getattr(part, "name", None) or getattr(part, "__qualname__", type(part).__qualname__)
+    own, model = getattr(part, "settings", None), getattr(part, "model", None)
+    found = {"name": str(name), **({"settings": dict(own)} if isinstance(own, Mapping) else {})}
+    if hasattr(model, "state_dict"):
+        return {**found, "weights": _weights_id(model)}
+    # A server is asked for a model by its name.
+    return {**found, "model": model} if isinstance(model, str) else found
+
+
+def _weights_id(model: Any) -> str:
+    """10 hexadecimal digits of the shape, the beginning and the end of each tensor: enough to notice training."""
+    digest = blake2b(digest_size=5)
+    for name, tensor in model.state_dict().items():
+        flat = tensor.detach().flatten()
+        ends = [*flat[:_SEEN].tolist(), *flat[-_SEEN:].tolist()]
+        digest.update(repr((name, tuple(tensor.shape), ends)).encode())
+    return digest.hexdigest()

@@ -7,8 +7,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from stepgym.agents.agent import default_prompt
 from stepgym.agents.conversation.conversation import Conversation, PromptEncoder
-from stepgym.agents.conversation.prompts import PlainPrompt, PromptFormat
+from stepgym.agents.conversation.prompts import PromptFormat
 from stepgym.agents.policy import Completion, Policy, Request, Sampling, ValueFunction
 from stepgym.errors import InvalidInputError
 
@@ -73,7 +74,7 @@ def as_request(
         return question
     if not isinstance(question, str):
         raise InvalidInputError(f"expected a question (str) or a Request, got {type(question).__name__}")
-    prompt = prompt or PlainPrompt()
+    prompt = prompt or default_prompt(policy)
     tokenizer = getattr(policy, "tokenizer", None)
     encoder = None if tokenizer is None else PromptEncoder(prompt, tokenizer)
     asked = Conversation(prompt, encoder, instructions=instructions).ask(question)

@@ -8,7 +8,7 @@ from typing import Any
 
 import gymnasium
 
-from stepgym.agents.agent import Agent, PolicyError
+from stepgym.agents.agent import Agent, PolicyError, takes_messages
 from stepgym.agents.conversation.conversation import Conversation
 from stepgym.agents.conversation.prompts import PromptFormat
 from stepgym.agents.episodes import Episode
@@ -91,6 +91,7 @@ class _Chooser:
         self.name = name
         self.tokenizer: Any = getattr(policy, "tokenizer", None)
         self.context: Any = getattr(policy, "context", None)
+        self.takes_messages = takes_messages(policy)
         self._agent = agent
 
     async def generate(self, request: Request) -> list[Completion]:

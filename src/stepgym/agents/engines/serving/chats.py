@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stepgym.agents.engines.serving.completions import PINNED, choices_of, drawing, is_ids, reason_of
+from stepgym.agents.engines.serving.counted_completion import CountedCompletion
 from stepgym.agents.engines.serving.errors import ServingError
 from stepgym.agents.engines.serving.model_server import ServedModel
 from stepgym.agents.policy import Completion, Request
@@ -34,10 +35,20 @@ def chat_body(served: ServedModel, request: Request, *, max_tokens: int, n: int,
 def read_chat(answer: Mapping[str, Any], request: Request, *, n: int, mode: Any) -> list[Completion]:
     """The completions of an answer to `chat_body`."""
     read = answer.get("prompt_token_ids")
-    return [_completion(choice, read, request, mode) for choice in choices_of(answer, n)]
+    shares = zip(choices_of(answer, n), _counts(answer, n), strict=True)
+    return [_completion(choice, read, request, mode, count) for choice, count in shares]
 
 
-def _completion(choice: Mapping[str, Any], read: Any, request: Request, mode: Any) -> Completion:
+def _counts(answer: Mapping[str, Any], n: int) -> list[int | None]:
+    """The tokens written for each of `n` choices: the server tells their sum, or nothing."""
+    usage = answer.get("usage")
+    total = usage.get("completion_tokens") if isinstance(usage, dict) else None
+    if not isinstance(total, int) or isinstance(total, bool) or total < 0:
+        return [None] * n
+    return [total // n + (i < total % n) for i in range(n)]
+
+
+def _completion(choice: Mapping[str, Any], read: Any, request: Request, mode: Any, count: int | None) -> Completion:
     message = choice.get("message")
     if not isinstance(message, dict):
         raise ServingError("malformed", "a choice without a message")
@@ -52,7 +63,9 @@ def _completion(choice: Mapping[str, Any], read: Any, request: Request, mode: An
     # A server that keeps thoughts or tool calls apart gives ids of more than the text.
     apart = any(message.get(key) for key in ("reasoning", "reasoning_content", "tool_calls"))
     if apart or not is_ids(ids) or not is_ids(read):
-        return Completion(text, finish_reason=reason)
+        if count is None:
+            return Completion(text, finish_reason=reason)
+        return CountedCompletion(text, finish_reason=reason, tokens_written=count)
     return Completion(
         text,
         prompt_token_ids=tuple(read),

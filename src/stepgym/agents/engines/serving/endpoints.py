@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -24,6 +24,7 @@ class Endpoint:
         failures: How often it did not answer, since it last did.
         down_until: Time (of the monotonic clock) before which it gets nothing while others are up.
         known: Whether it was seen to serve the model, and not lost since.
+        warned: The kinds of failure that were reported since it last answered a request.
     """
 
     url: str
@@ -31,6 +32,7 @@ class Endpoint:
     failures: int = 0
     down_until: float = 0.0
     known: bool = False
+    warned: set[str] = field(default_factory=set)
 
 
 class Endpoints:

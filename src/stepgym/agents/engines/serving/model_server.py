@@ -43,7 +43,8 @@ class ModelServer:
 
     Every request goes to the server with the fewest requests in flight. A request that fails in a way that may pass is
     sent again, to another server at once or to the same one after waiting; a server that does not answer several times
-    in a row rests, and is looked at (`GET /models`) before it gets requests again.
+    in a row rests, and is looked at (`GET /models`) before it gets requests again. That it rests is logged as a warning
+    once per server and kind of failure, until it has answered a request.
 
     Args:
         urls: Base URLs.
@@ -165,7 +166,9 @@ class ModelServer:
             self.endpoints.answered(endpoint)
             if tokens is not None:
                 self._tokens.give_back(reserved - tokens(answer))
-            return read(answer)
+            made = read(answer)
+            endpoint.warned.clear()
+            return made
         finally:
             endpoint.in_flight -= 1
 
@@ -173,7 +176,9 @@ class ModelServer:
         if error.kind in ("connection", "timeout", "server_error"):
             before = endpoint.known
             self.endpoints.lost(endpoint)
-            if before and not endpoint.known:
+            # A server that fails at every request may well answer each look between its rests.
+            if before and not endpoint.known and error.kind not in endpoint.warned:
+                endpoint.warned.add(error.kind)
                 _logger.warning("%s rests: %s", endpoint.url, error)
         elif error.kind == "rate_limit" and error.retry_after:
             self.endpoints.rests(endpoint, error.retry_after)
