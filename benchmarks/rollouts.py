@@ -13,7 +13,8 @@
 * `kill`: a collector is killed (SIGKILL) 20 times at random moments and started again; every episode that it reported
   as finished must be in the log once.
 
-Needs no data: questions and games are generated. The last line is one JSON object.
+Needs no data: questions and games are generated; `--games DIR` adds official ones to `latency`. The last line is one
+JSON object.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -131,8 +133,10 @@ class OwnCoreLoop(asyncio.SelectorEventLoop):
 
 def latency(args: argparse.Namespace) -> Iterator[tuple[str, Figures]]:
     make, answer = math_worlds(1000)
+    official = partial(gymnasium.make, "stepgym/ALFWorld-v0", path=args.games, disable_env_checker=True)
     worlds: dict[str, tuple[Any, Any, int]] = {
         "alfworld": ("stepgym/ALFWorld-v0", wander, 4 * AT_ONCE),
+        **({} if args.games is None else {"alfworld, official games": (official, wander, 4 * AT_ONCE)}),
         "math": (make, lambda request: answer(request.messages[-1]["content"]), 100 * AT_ONCE),
     }
 
@@ -293,6 +297,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--part", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--repeats", type=int, default=3, help="runs of latency and throughput; the best counts")
+    parser.add_argument("--games", help="official ALFWorld games, for `latency`")
     parser.add_argument("--episodes", type=int, default=100_000, help="of memory")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--kill-episodes", type=int, default=200_000)
