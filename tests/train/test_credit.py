@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stepgym.agents.spans import step_start_tokens, token_spans
 from stepgym.errors import InvalidInputError
 from stepgym.train.credit import CreditConfig, CreditWarning, ResponseCredit, credit_response, credit_spans
-from stepgym.train.spans import step_start_tokens, token_spans
 from stepgym.verifiers import Finding, Game24Verifier, Verdict
 
 PAPER = CreditConfig(good=1, bad=0, unknown=1)

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepgym.agents import Episode, EpisodeLog, Step
+from stepgym.agents.spans import step_starts
 from stepgym.errors import InvalidInputError
 from stepgym.train.selection import DELIMITERS, RewardMap, balanced
-from stepgym.train.spans import step_starts
 
 
 def episode(name: str, task: str, outcome: float | None, *, rewards: tuple[float, ...] = (), end: str = "terminated"):

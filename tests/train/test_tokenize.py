@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from stepgym.agents import Completion, Step
+from stepgym.agents.spans import step_start_tokens, step_starts, token_spans
 from stepgym.errors import InvalidInputError
 from stepgym.train import TokenizeOptions, tokenize_episode, tokenize_episodes
 from stepgym.train.collate import EpisodeCollator
-from stepgym.train.spans import step_start_tokens, step_starts, token_spans
 
 
 def test_one_turn_marks_exactly_the_action(make_episode, tokenizer) -> None:

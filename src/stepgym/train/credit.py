@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from stepgym.agents.spans import token_spans
 from stepgym.errors import InvalidInputError
-from stepgym.train.spans import token_spans
 from stepgym.verifiers.verdict import Finding, Verdict
 
 if TYPE_CHECKING:

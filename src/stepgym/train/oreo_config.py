@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from stepgym.agents.spans import DEFAULT_DELIMITERS
 from stepgym.errors import InvalidInputError
 from stepgym.train.config import EpisodeTrainingArguments
 from stepgym.train.diagnostics import GuardMode
 from stepgym.train.divergence import KL, check_kl
 from stepgym.train.losses import Level
 from stepgym.train.models import Critic
-from stepgym.train.spans import DEFAULT_DELIMITERS
 from stepgym.train.tokenize import States, TokenizeOptions
 
 

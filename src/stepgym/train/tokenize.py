@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from stepgym.agents.conversation.conversation import Conversation, PromptEncoder
 from stepgym.agents.conversation.prompts import ChatPrompt, PlainPrompt, PromptFormat
 from stepgym.agents.episodes import Episode, Step
+from stepgym.agents.spans import DEFAULT_DELIMITERS, step_start_tokens
 from stepgym.errors import InvalidInputError
-from stepgym.train.spans import DEFAULT_DELIMITERS, step_start_tokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

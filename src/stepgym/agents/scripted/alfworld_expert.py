@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from stepgym.agents.policy import Completion, Request
+from stepgym.agents.scripted.options import probability, read_options
 from stepgym.agents.scripted.policies import completion_of
 from stepgym.agents.seeds import SEED_BITS
 from stepgym.errors import InvalidInputError, unknown_name
@@ -78,26 +79,11 @@ def load_alfworld_expert(settings: str = "") -> ALFWorldExpertPolicy:
     Raises:
         InvalidInputError: A setting is none of `ALFWorldExpertPolicy`'s, or its value is none it takes.
     """
-    arguments: dict[str, Any] = {}
-    for part in filter(None, settings.split(",")):
-        name, equals, value = (text.strip() for text in part.partition("="))
-        if not equals or name not in _SETTINGS:
-            raise InvalidInputError(
-                f"alfworld-expert takes NAME=VALUE, divided by commas, of {', '.join(_SETTINGS)}; got {part!r:.80}"
-            )
-        arguments[name] = _SETTINGS[name](value)
-    return ALFWorldExpertPolicy(**arguments)
-
-
-def _probability(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise InvalidInputError(f"noise must be a probability from 0 to 1, got {text!r:.80}") from None
+    return ALFWorldExpertPolicy(**read_options(settings, _SETTINGS, player="alfworld-expert"))
 
 
 _SETTINGS: Mapping[str, Callable[[str], Any]] = {
-    "noise": _probability,
+    "noise": probability,
     "strategy": lambda text: text.replace("-", " "),
     "preset": str,
 }

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from stepgym.agents.policy import Completion, Request
+from stepgym.agents.scripted.options import probability, read_options
 from stepgym.agents.scripted.policies import completion_of
 from stepgym.agents.seeds import SEED_BITS
 from stepgym.errors import InvalidInputError
@@ -95,23 +96,8 @@ def load_puzzle_expert(settings: str = "") -> PuzzleExpertPolicy:
     Raises:
         InvalidInputError: A setting is none of `PuzzleExpertPolicy`'s, or its value is none it takes.
     """
-    arguments: dict[str, Any] = {}
-    for part in filter(None, settings.split(",")):
-        name, equals, value = (text.strip() for text in part.partition("="))
-        if not equals or name not in _SETTINGS:
-            raise InvalidInputError(
-                f"puzzle-expert takes NAME=VALUE, divided by commas, of {', '.join(_SETTINGS)}; got {part!r:.80}"
-            )
-        field, read = _SETTINGS[name]
-        arguments[field] = read(value)
-    return PuzzleExpertPolicy(**arguments)
-
-
-def _probability(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise InvalidInputError(f"noise must be a probability from 0 to 1, got {text!r:.80}") from None
+    found = read_options(settings, _SETTINGS, player="puzzle-expert")
+    return PuzzleExpertPolicy(**{name.replace("-", "_"): value for name, value in found.items()})
 
 
 def _yes(text: str) -> bool:
@@ -126,8 +112,4 @@ def _slipped(answer: str, rng: random.Random) -> str:
     return f"{answer[:start]}{int(answer[start:end]) + rng.randint(1, 9)}{answer[end:]}"
 
 
-_SETTINGS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
-    "noise": ("noise", _probability),
-    "operations": ("operations", str),
-    "use-all": ("use_all", _yes),
-}
+_SETTINGS: Mapping[str, Callable[[str], Any]] = {"noise": probability, "operations": str, "use-all": _yes}
