@@ -263,3 +263,27 @@ def test_cases_may_hold_unicode_line_separators(tmp_path) -> None:
     file.write_text(row + "\n", encoding="utf-8")
     (case,) = load_cases(file)
     assert case.response == "a\u2028b\u0085c"
+
+
+class Rechecking:
+    """Refutes everything but "4"; re-checks what it found by `holds`."""
+
+    name = "rechecking/1"
+
+    def __init__(self, holds):
+        self._holds = holds
+
+    def verify(self, response, reference, *, context=""):
+        if response.strip() == "4":
+            return Verdict.correct(Finding(0, len(response), "own-kind", "proved", "four"), verifier=self.name)
+        return Verdict.wrong(Finding(0, len(response), "own-kind", "refuted", "not four"), verifier=self.name)
+
+    def check_finding(self, finding, response, reference, *, context=""):
+        return self._holds(finding)
+
+
+def test_findings_that_the_verifier_itself_does_not_confirm_break_the_promise():
+    cases = [Case("4", "4", "correct"), Case("5", "4", "wrong")]
+    assert check_verifier(Rechecking(lambda finding: True), cases).agreed == 2
+    with pytest.raises(ConformanceError, match=r"case 1: check_finding does not confirm the finding 'own-kind'"):
+        check_verifier(Rechecking(lambda finding: finding.severity == "proved"), cases)

@@ -15,6 +15,7 @@ from stepgym.agents.evaluation.calibration import Calibration, calibration
 from stepgym.agents.evaluation.value_metrics import ValueMetrics, reward_range, value_metrics
 from stepgym.agents.monte_carlo.estimate import McEstimate
 from stepgym.errors import InvalidInputError
+from stepgym.verifiers import picture_of
 
 if TYPE_CHECKING:
     from stepgym.train import TokenizedEpisode, TransformersValueFunction
@@ -103,6 +104,7 @@ def traces(
                 "action": [False, *piece.action_mask.tolist()],
                 "values": [round(v, 4) for v in values[index]],
                 "findings": [f.to_dict() for verdict in step.verdicts for f in verdict.findings],
+                "picture": picture_of(step.action, step.verdicts),
                 "text": step.action,
             }
         )

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from stepgym.verifiers.verdict import printable
 
-_VOID = frozenset({"br", "meta"})
+_VOID = frozenset({"br", "img", "meta"})
 
 
 class Safe(str):

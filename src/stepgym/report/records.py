@@ -134,6 +134,7 @@ class Trace:
         values: The learned value after each token, None where there is none.
         findings: Spans are offsets into `text`.
         text: What the policy wrote.
+        picture: An SVG of what was written, "" without one.
     """
 
     text: str
@@ -146,6 +147,7 @@ class Trace:
     prompt: str = ""
     reference: str = ""
     policy: str = ""
+    picture: str = ""
 
     @classmethod
     def from_dict(cls, data: object, *, where: str = "a value trace") -> Trace:
@@ -175,6 +177,7 @@ class Trace:
             prompt=fields.text("prompt", ""),
             reference=str(fields.data.get("reference", "")),
             policy=fields.text("policy", ""),
+            picture=fields.text("picture", ""),
         )
 
 

@@ -136,6 +136,7 @@ padding:12px 16px;margin-top:14px;font-size:.925rem;overflow-wrap:anywhere}
 dt{color:var(--muted);font-size:.85rem}dd{margin:0;font-weight:600}
 .across{color:var(--muted)}.across b{color:var(--ink)}
 .trace .note{margin:12px 0 0}
+.picture{margin:14px 0 0}.picture img{max-width:100%;height:auto;background:#fff;border-radius:8px}
 .large .tokens{font-size:clamp(1.1rem,2.1vw,1.5rem);line-height:1.85}.large .at{font-size:1rem;line-height:2.4}
 @media (min-width:900px){:not(.pair)>.large{display:grid;grid-template-columns:1.6fr 1fr;gap:0 40px}
 .large header{grid-column:1/-1}

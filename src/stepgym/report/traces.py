@@ -10,6 +10,7 @@ from stepgym.report.alignment import Alignment, Piece, align, decisive
 from stepgym.report.certificate import certificate_html, numbered
 from stepgym.report.colours import VALUE_BINS, value_bin
 from stepgym.report.markup import Safe, join, tag, text
+from stepgym.report.pictures import picture_html
 from stepgym.report.records import Trace
 from stepgym.report.value_line import value_line_html, values_table
 from stepgym.verifiers.verdict import Severity
@@ -78,6 +79,7 @@ def trace_html(trace: Trace, *, large: bool = False) -> Safe:
     if trace.prompt:
         body.append(tag("div", text(trace.prompt, limit=800), class_="prompt"))
     body.append(_written(trace, alignment))
+    body.append(picture_html(trace.picture))
     body.append(value_line_html(trace, alignment))
     body.append(tag("div", "Point at a token to read its value.", class_="readout", aria_hidden="true"))
     foot = join((certificate_html(trace, alignment), values_table(trace, alignment)))

@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from stepgym.verifiers.verdict import Finding, Severity, Status, Verdict
-from stepgym.verifiers.verifier import Verifier, get_verifier, list_verifiers
+from stepgym.verifiers.verifier import Draws, Rechecks, Verifier, get_verifier, list_verifiers
 
 if TYPE_CHECKING:
     from stepgym.verifiers.arithmetic_chain import ArithmeticChainVerifier as ArithmeticChainVerifier
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from stepgym.verifiers.math.answer import MathAnswerVerifier as MathAnswerVerifier
     from stepgym.verifiers.math.conventions import AnswerConventions as AnswerConventions
     from stepgym.verifiers.math.symbolic import warm_up as warm_up
+    from stepgym.verifiers.pictures import picture_of as picture_of
     from stepgym.verifiers.rechecking import check_finding as check_finding
     from stepgym.verifiers.scorecard import Scorecard as Scorecard
     from stepgym.verifiers.steps.verifier import MathStepsVerifier as MathStepsVerifier
@@ -46,6 +47,7 @@ _LAZY = {
     # using them
     "AnswerConventions": "stepgym.verifiers.math.conventions",
     "as_trl_reward": "stepgym.verifiers.trl_reward",
+    "picture_of": "stepgym.verifiers.pictures",
     "verify_many": "stepgym.verifiers.batch",
     "warm_up": "stepgym.verifiers.math.symbolic",
     # checking them
@@ -62,11 +64,13 @@ __all__ = [
     "AnyOf",
     "ArithmeticChainVerifier",
     "Case",
+    "Draws",
     "ExactMatchVerifier",
     "Finding",
     "Game24Verifier",
     "MathAnswerVerifier",
     "MathStepsVerifier",
+    "Rechecks",
     "Scorecard",
     "Severity",
     "Status",
@@ -80,6 +84,7 @@ __all__ = [
     "get_verifier",
     "list_verifiers",
     "load_cases",
+    "picture_of",
     "verify_many",
     "warm_up",
 ]

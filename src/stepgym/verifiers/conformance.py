@@ -16,7 +16,7 @@ from stepgym.verifiers.cases import Case, CaseSource, load_cases
 from stepgym.verifiers.hostile import broken_references, hostile_responses
 from stepgym.verifiers.scorecard import Scorecard
 from stepgym.verifiers.verdict import Verdict
-from stepgym.verifiers.verifier import Verifier
+from stepgym.verifiers.verifier import Rechecks, Verifier
 
 # Enough to catch a race or a random verdict, few enough for ten thousand cases to stay quick.
 _REPEATED_CASES = 200
@@ -29,7 +29,8 @@ def check_verifier(verifier: Verifier, cases: CaseSource, *, max_seconds: float 
     exception; only `InvalidInputError` for references that are not of its form; spans inside the response and in
     order; score and status that agree; a reason when undecided; verdicts that survive JSON; nothing of a response is
     executed; the same verdict again, also from many threads at once; some case with the full score and some with
-    zero, where such cases are given. Judging a case otherwise than its label breaks no promise: it is counted.
+    zero, where such cases are given; where the verifier can re-check its findings (see `Rechecks`), those of the cases
+    hold. Judging a case otherwise than its label breaks no promise: it is counted.
 
     Every call is made outside the main thread, so a verifier that relies on signals fails here and not in training.
 
@@ -50,6 +51,7 @@ def check_verifier(verifier: Verifier, cases: CaseSource, *, max_seconds: float 
     verdicts = [probe.judge(case, f"case {index}") for index, case in enumerate(labelled)]
     seconds = list(probe.seconds)
     _check_extremes(probe.name, labelled, verdicts)
+    _check_findings(probe, labelled, verdicts)
 
     hostile: dict[str, Verdict] = {}
     with tempfile.TemporaryDirectory(prefix="stepgym-check-") as folder:
@@ -154,6 +156,21 @@ def _check_extremes(name: str, cases: Sequence[Case], verdicts: Sequence[Verdict
     wrong = [v for c, v in zip(cases, verdicts, strict=True) if c.expected == "wrong"]
     if wrong and all(v.status != "wrong" or v.score > 0.0 for v in wrong):
         raise ConformanceError(f"{name}: none of {len(wrong)} wrong cases is refuted with score 0, e.g. {wrong[0]}")
+
+
+def _check_findings(probe: _Probe, cases: Sequence[Case], verdicts: Sequence[Verdict]) -> None:
+    verifier = probe.verifier
+    if not isinstance(verifier, Rechecks):
+        return
+    for index, (case, verdict) in enumerate(zip(cases, verdicts, strict=True)):
+        for finding in verdict.findings:
+            if finding.severity in ("warning", "note"):
+                continue
+            if not verifier.check_finding(finding, case.response, case.reference, context=case.context):
+                raise ConformanceError(
+                    f"{probe.name}, case {index}: check_finding does not confirm the finding {finding.kind!r} at "
+                    f"[{finding.start}, {finding.end}): {finding.message}"
+                )
 
 
 def _check_repeats(probe: _Probe, cases: Sequence[Case], verdicts: Sequence[Verdict], threads: int) -> None:

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from stepgym.errors import unknown_name
 from stepgym.verifiers.steps.reckon import reckon
 from stepgym.verifiers.verdict import Finding
+from stepgym.verifiers.verifier import Rechecks, Verifier, get_verifier
 
 Recheck: TypeAlias = Callable[[Finding, str, Any], bool]
 
@@ -23,17 +24,32 @@ _GROUPED = re.compile(r"\{,\}|,(?:\\!)?|\\,")
 _CLOSE = Decimal("1e-40")
 
 
-def check_finding(finding: Finding, response: str, reference: Any, *, context: str = "") -> bool:
-    """Whether a finding of a built-in verifier holds for this response.
+def check_finding(
+    finding: Finding, response: str, reference: Any, *, context: str = "", verifier: Verifier | str | None = None
+) -> bool:
+    """Whether a finding holds for this response, looked at by another route than the one that found it.
 
     The span must lie in the response, what the evidence quotes must stand there, and the claim must come out again.
-    Warnings and notes claim nothing, so only their span is checked. Raises `UnknownNameError` for a kind that no
-    built-in verifier emits.
+    Warnings and notes claim nothing, so only their span is checked.
+
+    Args:
+        finding: Of a verdict on `response`.
+        response: The whole text.
+        reference: What the verifier was given.
+        context: What the verifier was given.
+        verifier: Whose finding it is, an object or a name; one with a method `check_finding` (see `Rechecks`) is
+            asked. None: a finding about answers, calculations or number games, told by its kind.
+
+    Raises:
+        UnknownNameError: Nobody knows how to re-check this kind.
     """
     if finding.end > len(response):
         return False
     if finding.severity in ("warning", "note"):
         return True
+    owner: object = get_verifier(verifier) if isinstance(verifier, str) else verifier
+    if isinstance(owner, Rechecks):
+        return owner.check_finding(finding, response, reference, context=context)
     if finding.kind in _MATH_ANSWER and "claimed" not in finding.evidence:
         # Imported here, because it brings what this module can do without.
         from stepgym.verifiers.math.recheck import check_finding as check_math_finding

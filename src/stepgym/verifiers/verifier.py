@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol, runtime_checkable
 
 from stepgym.plugins import Plugin, PluginRegistry
-from stepgym.verifiers.verdict import Verdict
+from stepgym.verifiers.verdict import Finding, Verdict
 
 
 @runtime_checkable
@@ -24,6 +24,24 @@ class Verifier(Protocol):
             reference: What the task holds for this verifier, any JSON value.
             context: The question or observation the response answers, where the verifier needs it.
         """
+        ...
+
+
+@runtime_checkable
+class Rechecks(Protocol):
+    """A verifier that can look at its findings again; `check_verifier` then does so for every case."""
+
+    def check_finding(self, finding: Finding, response: str, reference: Any, *, context: str = "") -> bool:
+        """Whether a finding that claims something (not a warning or a note) holds, by a second, simpler route."""
+        ...
+
+
+@runtime_checkable
+class Draws(Protocol):
+    """A verifier that can show what it judged, for the report."""
+
+    def picture(self, response: str, verdict: Verdict) -> str:
+        """An SVG document for people, with what `verdict` refutes marked; "" where there is nothing to show."""
         ...
 
 
