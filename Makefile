@@ -27,7 +27,7 @@ $(VENV)/train.stamp: $(DEPENDENCIES)
 	touch $@
 
 $(VENV)/dev.stamp: $(VENV)/train.stamp
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch==2.13.0 --editable ".[train,data,openai,baselines,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch==2.13.0 --editable ".[train,data,openai,baselines,chem,smt,dev]"
 	touch $@
 
 quickstart: $(VENV)/train.stamp
