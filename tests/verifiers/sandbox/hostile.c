@@ -91,7 +91,7 @@ static void escape(void) {
     attempt("clone", syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0));
     attempt("mount", mount("none", "/tmp", "tmpfs", 0, ""));
     attempt("remount", mount("none", "/usr", "", MS_REMOUNT | MS_BIND, ""));
-    attempt("umount", umount2("/work", MNT_DETACH));
+    attempt("umount", umount2("/folder", MNT_DETACH));
     attempt("chroot", chroot("/tmp"));
     attempt("pivot", syscall(SYS_pivot_root, "/tmp", "/tmp"));
     attempt("setns", setns(open("/proc/1/ns/mnt", O_RDONLY), 0));
@@ -146,7 +146,7 @@ static void connect_unix(const char *path, int abstract) {
 
 static void write_outside(void) {
     const char *places[] = {"/x", "/usr/x", "/usr/bin/x", "/etc/x", "/dev/x", "/proc/x", "/home/x", "/root/x",
-                            "/work/../x", "/var/x", "/run/x", "/bin/x", "/lib/x"};
+                            "/folder/../x", "/var/x", "/run/x", "/bin/x", "/lib/x"};
     for (unsigned i = 0; i < sizeof places / sizeof *places; i++)
         attempt(places[i], open(places[i], O_CREAT | O_WRONLY, 0600));
     attempt("chmod", chmod("/usr/bin/env", 0777));

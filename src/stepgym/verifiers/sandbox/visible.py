@@ -16,7 +16,7 @@ _SETTINGS = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/a
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "TMPDIR": "/tmp"}
 """All there is of an environment."""
 
-WORK = "/work"
+WORK = "/folder"
 """Where the folder is."""
 
 
