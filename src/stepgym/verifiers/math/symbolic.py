@@ -57,11 +57,17 @@ def prove_json(job: list[Any]) -> bool | None:
     return None
 
 
+def sympy_expression(node: Node) -> Any:
+    """A tree as a SymPy expression whose variables may be any numbers; raises `ValueError` where it has none."""
+    return _Builder(positive=None).build(node)
+
+
 class _Builder:
     """SymPy expressions from trees, node by node; the variables are positive, the signs were tried by evaluation."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, positive: bool | None = True) -> None:
         self.nodes = 0
+        self.positive = positive
 
     def build(self, node: Node) -> Any:
         import sympy
@@ -73,7 +79,7 @@ class _Builder:
         if op == "num":
             return sympy.Rational(node.value) if isinstance(node.value, int) else sympy.Rational(*_pair(node.value))
         if op == "sym":
-            return sympy.Symbol("v_" + node.value, positive=True)
+            return sympy.Symbol("v_" + node.value, positive=self.positive)
         if op == "const":
             return {"pi": sympy.pi, "e": sympy.E, "i": sympy.I}[node.value]
         if op == "based":
