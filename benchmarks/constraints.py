@@ -19,8 +19,8 @@ import string
 import time
 from typing import Any
 
-from stepgym.envs import Task, puzzle_task
-from stepgym.envs.puzzles import FAMILIES, write_reasoning, write_solution
+from stepgym.envs import Task
+from stepgym.envs.puzzles import FAMILIES, puzzle_task, write_reasoning, write_solution
 from stepgym.verifiers import ConstraintsVerifier, Verdict
 from stepgym.verifiers.constraints import Puzzle
 from stepgym.verifiers.constraints.reading import reader_of

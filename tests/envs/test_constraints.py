@@ -8,8 +8,8 @@ from typing import Any
 import gymnasium
 import pytest
 
-from stepgym.envs import ConstraintsEnv, check_text_env, puzzle_task
-from stepgym.envs.puzzles import FAMILIES, write_solution
+from stepgym.envs import ConstraintsEnv, check_text_env
+from stepgym.envs.puzzles import FAMILIES, puzzle_task, write_solution
 from stepgym.errors import InvalidInputError, MissingExtraError, UnknownNameError
 from stepgym.verifiers import ConstraintsVerifier
 

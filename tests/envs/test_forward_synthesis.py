@@ -8,8 +8,8 @@ import pytest
 
 pytest.importorskip("rdkit", reason="RDKit (the extra chem) is not installed")
 
-from stepgym.envs import ForwardSynthesisEnv, check_tasks, check_text_env, forward_task, forward_task_from_id
-from stepgym.envs.forward_synthesis import draw_tasks, write_solution
+from stepgym.envs import ForwardSynthesisEnv, check_tasks, check_text_env
+from stepgym.envs.forward_synthesis import draw_tasks, forward_task, forward_task_from_id, write_solution
 from stepgym.errors import InvalidInputError, UnknownNameError
 from stepgym.verifiers import get_verifier
 

@@ -8,8 +8,8 @@ import pytest
 
 pytest.importorskip("rdkit", reason="RDKit (the extra chem) is not installed")
 
-from stepgym.envs import MoleculeGenerationEnv, check_tasks, check_text_env, molecule_task, molecule_task_from_id
-from stepgym.envs.molecule_generation import draw_tasks, write_solution
+from stepgym.envs import MoleculeGenerationEnv, check_tasks, check_text_env
+from stepgym.envs.molecule_generation import draw_tasks, molecule_task, molecule_task_from_id, write_solution
 from stepgym.errors import InvalidInputError, UnknownNameError
 from stepgym.verifiers import get_verifier
 

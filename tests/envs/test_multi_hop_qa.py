@@ -8,7 +8,9 @@ from typing import Any
 import gymnasium
 import pytest
 
-from stepgym.envs import DenseIndex, Document, FullTextIndex, MultiHopQAEnv, check_text_env, judge_step, searcher_steps
+from stepgym.envs import MultiHopQAEnv, check_text_env
+from stepgym.envs.multi_hop import judge_step, searcher_steps
+from stepgym.envs.tools import DenseIndex, Document, FullTextIndex
 from stepgym.errors import InvalidInputError, UnknownNameError
 
 TASK = {"task": "multihop/0-60/ilse-grendoro/birthplace.country.capital"}

@@ -7,7 +7,8 @@ from typing import Any
 import gymnasium
 import pytest
 
-from stepgym.envs import PseudoToCppEnv, check_text_env, program_task, write_solution
+from stepgym.envs import PseudoToCppEnv, check_text_env
+from stepgym.envs.programs import program_task, write_solution
 from stepgym.errors import InvalidInputError, StepgymError, UnknownNameError
 from stepgym.verifiers import Verdict
 

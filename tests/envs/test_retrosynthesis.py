@@ -8,14 +8,14 @@ import pytest
 
 pytest.importorskip("rdkit", reason="RDKit (the extra chem) is not installed")
 
-from stepgym.envs import (
-    RetrosynthesisEnv,
-    check_tasks,
-    check_text_env,
+from stepgym.envs import RetrosynthesisEnv, check_tasks, check_text_env
+from stepgym.envs.retrosynthesis import (
+    draw_tasks,
+    retrosynthesis_reactions,
     retrosynthesis_task,
     retrosynthesis_task_from_id,
+    write_solution,
 )
-from stepgym.envs.retrosynthesis import draw_tasks, retrosynthesis_reactions, write_solution
 from stepgym.errors import InvalidInputError, UnknownNameError
 from stepgym.verifiers import get_verifier
 

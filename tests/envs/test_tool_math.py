@@ -7,7 +7,8 @@ from typing import Any
 import gymnasium
 import pytest
 
-from stepgym.envs import ToolMathEnv, calculator_steps, check_text_env
+from stepgym.envs import ToolMathEnv, check_text_env
+from stepgym.envs.tool_math import calculator_steps
 from stepgym.errors import InvalidInputError, UnknownNameError
 from stepgym.verifiers import check_finding
 

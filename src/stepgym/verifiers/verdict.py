@@ -13,6 +13,8 @@ from stepgym.errors import InvalidInputError
 
 Status = Literal["correct", "wrong", "undecided"]
 Severity = Literal["proved", "note", "warning", "refuted", "fatal"]
+_STATUSES = get_args(Status)
+_SEVERITIES = get_args(Severity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,8 @@ class Finding:
     def __post_init__(self) -> None:
         if not 0 <= self.start <= self.end:
             raise InvalidInputError(f"a finding's span must satisfy 0 <= start <= end, got [{self.start}, {self.end})")
-        if self.severity not in get_args(Severity):
-            raise InvalidInputError(f"severity must be one of {get_args(Severity)}, got {self.severity!r}")
+        if self.severity not in _SEVERITIES:
+            raise InvalidInputError(f"severity must be one of {_SEVERITIES}, got {self.severity!r}")
 
     def to_dict(self) -> dict[str, Any]:
         """The finding as plain JSON values."""
@@ -80,8 +82,8 @@ class Verdict:
     seconds: float = field(default=0.0, compare=False)
 
     def __post_init__(self) -> None:
-        if self.status not in get_args(Status):
-            raise InvalidInputError(f"status must be one of {get_args(Status)}, got {self.status!r}")
+        if self.status not in _STATUSES:
+            raise InvalidInputError(f"status must be one of {_STATUSES}, got {self.status!r}")
         if not 0.0 <= self.score <= 1.0:
             raise InvalidInputError(f"score must be in [0, 1], got {self.score!r}")
 

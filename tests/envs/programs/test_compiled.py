@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from stepgym.envs import Task, write_solution
+from stepgym.envs import Task
+from stepgym.envs.programs import write_solution
 from stepgym.envs.programs.tasks import draw_tasks
 
 HARNESS = """

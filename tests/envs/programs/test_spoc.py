@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from stepgym.envs import check_tasks, write_solution
+from stepgym.envs import check_tasks
+from stepgym.envs.programs import write_solution
 from stepgym.envs.programs.spoc import load_spoc
 from stepgym.errors import InvalidInputError
 

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from stepgym.envs import check_tasks, program_from_id, program_task, write_solution
+from stepgym.envs import check_tasks
+from stepgym.envs.programs import program_from_id, program_task, write_solution
 from stepgym.envs.programs.compose import FAMILIES, FRAME, LEVELS, LINES
 from stepgym.envs.programs.tasks import draw_tasks
 from stepgym.errors import InvalidInputError, UnknownNameError

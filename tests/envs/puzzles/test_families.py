@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from stepgym.envs import Task, check_tasks, puzzle_from_id, puzzle_task
-from stepgym.envs.puzzles import FAMILIES, write_reasoning, write_solution
+from stepgym.envs import Task, check_tasks
+from stepgym.envs.puzzles import FAMILIES, puzzle_from_id, puzzle_task, write_reasoning, write_solution
 from stepgym.errors import InvalidInputError, UnknownNameError
 from stepgym.verifiers import ConstraintsVerifier
 from stepgym.verifiers.constraints import Puzzle

@@ -1,4 +1,9 @@
-"""Programs: a typed tree, its C++ and its pseudo-code line by line, its meaning, and tests that tell it from others.
+"""Programs with their pseudo-code and tests: procedural ones by id, and those of SPoC."""
 
-`stepgym.envs.programs.tasks` makes tasks of it, `stepgym.envs.programs.spoc` reads those of a public data set.
-"""
+from __future__ import annotations
+
+from stepgym.envs.programs.compose import FAMILIES
+from stepgym.envs.programs.spoc import SPOC_HELP, load_spoc
+from stepgym.envs.programs.tasks import draw_tasks, program_from_id, program_task, write_solution
+
+__all__ = ["FAMILIES", "SPOC_HELP", "draw_tasks", "load_spoc", "program_from_id", "program_task", "write_solution"]
