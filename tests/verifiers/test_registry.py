@@ -9,7 +9,7 @@ import stepgym.verifiers
 from stepgym.errors import UnknownNameError
 from stepgym.verifiers import ExactMatchVerifier, get_verifier, list_verifiers
 
-BUILT_IN = {"arithmetic-chain", "exact", "game24", "math-answer", "math-steps"}
+BUILT_IN = {"arithmetic-chain", "exact", "game24", "math-answer", "math-steps", "short-answer"}
 
 
 def test_built_in_verifiers_are_listed_with_a_summary():

@@ -38,8 +38,43 @@ def register_builtin() -> None:
         summary="make a target of some numbers, in one answer or line by line; procedural, endless",
     )
     register(
+        "stepgym/PseudoToCpp-v0",
+        entry_point="stepgym.envs.pseudo_to_cpp:PseudoToCppEnv",
+        summary="pseudo-code to a C++ program, compiled and tested; procedural, or path= names your copy of SPoC",
+    )
+    register(
+        "stepgym/Constraints-v0",
+        entry_point="stepgym.envs.constraints:ConstraintsEnv",
+        summary="logic puzzles in words, answered at once or line by line; procedural, or path= names your own",
+    )
+    register(
+        "stepgym/ToolMath-v0",
+        entry_point="stepgym.envs.tool_math:ToolMathEnv",
+        summary="word problems with a calculator; procedural, or path= names your copy of GSM8K",
+    )
+    register(
+        "stepgym/MultiHopQA-v0",
+        entry_point="stepgym.envs.multi_hop_qa:MultiHopQAEnv",
+        summary="questions of two to four hops with a search engine; procedural, or path= names a HotPotQA file",
+    )
+    register(
         "stepgym/ALFWorld-v0",
         entry_point="stepgym.envs.alfworld.env:ALFWorldEnv",
         max_episode_steps=50,
         summary="household tasks in text; generated games, or path= names your copy of the official ones",
+    )
+    register(
+        "stepgym/MoleculeGeneration-v0",
+        entry_point="stepgym.envs.molecule_generation:MoleculeGenerationEnv",
+        summary="write a molecule that fits a description; procedural, or path= names your copy of Mol-Instructions",
+    )
+    register(
+        "stepgym/ForwardSynthesis-v0",
+        entry_point="stepgym.envs.forward_synthesis:ForwardSynthesisEnv",
+        summary="write the product of a reaction; procedural, or path= names your copy of Mol-Instructions",
+    )
+    register(
+        "stepgym/Retrosynthesis-v0",
+        entry_point="stepgym.envs.retrosynthesis:RetrosynthesisEnv",
+        summary="write reactants of a product; procedural, or path= names your copy of Mol-Instructions",
     )

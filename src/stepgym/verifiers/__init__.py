@@ -20,25 +20,37 @@ if TYPE_CHECKING:
     from stepgym.verifiers.combine import AnyOf as AnyOf
     from stepgym.verifiers.combine import Weighted as Weighted
     from stepgym.verifiers.conformance import check_verifier as check_verifier
+    from stepgym.verifiers.constraints import ConstraintsVerifier as ConstraintsVerifier
+    from stepgym.verifiers.cpp.verifier import CppVerifier as CppVerifier
     from stepgym.verifiers.exact import ExactMatchVerifier as ExactMatchVerifier
     from stepgym.verifiers.function import from_function as from_function
     from stepgym.verifiers.game24 import Game24Verifier as Game24Verifier
     from stepgym.verifiers.math.answer import MathAnswerVerifier as MathAnswerVerifier
     from stepgym.verifiers.math.conventions import AnswerConventions as AnswerConventions
     from stepgym.verifiers.math.symbolic import warm_up as warm_up
+    from stepgym.verifiers.molecule.molecule_verifier import MoleculeVerifier as MoleculeVerifier
+    from stepgym.verifiers.molecule.reactants import ReactantsVerifier as ReactantsVerifier
+    from stepgym.verifiers.molecule.reaction_product import ReactionProductVerifier as ReactionProductVerifier
     from stepgym.verifiers.pictures import picture_of as picture_of
     from stepgym.verifiers.rechecking import check_finding as check_finding
     from stepgym.verifiers.scorecard import Scorecard as Scorecard
+    from stepgym.verifiers.short_answer import ShortAnswerVerifier as ShortAnswerVerifier
     from stepgym.verifiers.steps.verifier import MathStepsVerifier as MathStepsVerifier
     from stepgym.verifiers.trl_reward import as_trl_reward as as_trl_reward
 
 _LAZY = {
     # built-in verifiers
     "ArithmeticChainVerifier": "stepgym.verifiers.arithmetic_chain",
+    "ConstraintsVerifier": "stepgym.verifiers.constraints",
+    "CppVerifier": "stepgym.verifiers.cpp.verifier",
     "ExactMatchVerifier": "stepgym.verifiers.exact",
     "Game24Verifier": "stepgym.verifiers.game24",
     "MathAnswerVerifier": "stepgym.verifiers.math.answer",
     "MathStepsVerifier": "stepgym.verifiers.steps.verifier",
+    "ShortAnswerVerifier": "stepgym.verifiers.short_answer",
+    "MoleculeVerifier": "stepgym.verifiers.molecule.molecule_verifier",
+    "ReactantsVerifier": "stepgym.verifiers.molecule.reactants",
+    "ReactionProductVerifier": "stepgym.verifiers.molecule.reaction_product",
     # making and combining verifiers
     "AllOf": "stepgym.verifiers.combine",
     "AnyOf": "stepgym.verifiers.combine",
@@ -64,15 +76,21 @@ __all__ = [
     "AnyOf",
     "ArithmeticChainVerifier",
     "Case",
+    "ConstraintsVerifier",
+    "CppVerifier",
     "Draws",
     "ExactMatchVerifier",
     "Finding",
     "Game24Verifier",
     "MathAnswerVerifier",
     "MathStepsVerifier",
+    "MoleculeVerifier",
+    "ReactantsVerifier",
+    "ReactionProductVerifier",
     "Rechecks",
     "Scorecard",
     "Severity",
+    "ShortAnswerVerifier",
     "Status",
     "Verdict",
     "Verifier",

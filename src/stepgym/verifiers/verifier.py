@@ -67,9 +67,40 @@ registry.add(
     summary="Game of 24 and Countdown, exact",
 )
 registry.add(
+    "constraints",
+    "stepgym.verifiers.constraints.verifier:ConstraintsVerifier",
+    summary="logic puzzles, value by value, with the clues a wrong one contradicts",
+)
+registry.add(
+    "cpp",
+    "stepgym.verifiers.cpp.verifier:CppVerifier",
+    summary="C++ programs, compiled and tested in a sandbox, with the wrong tokens",
+)
+registry.add(
     "exact",
     "stepgym.verifiers.exact:ExactMatchVerifier",
     summary="the response is the reference, text for text",
+)
+registry.add(
+    "molecule",
+    "stepgym.verifiers.molecule.molecule_verifier:MoleculeVerifier",
+    summary="molecules as SMILES, made to a description or exact (extra chem)",
+)
+registry.add(
+    "reaction-product",
+    "stepgym.verifiers.molecule.reaction_product:ReactionProductVerifier",
+    summary="the product of a reaction as SMILES (extra chem)",
+)
+registry.add(
+    "reactants",
+    "stepgym.verifiers.molecule.reactants:ReactantsVerifier",
+    summary="reactants that give a product, by the reference or by running named reactions (extra chem)",
+)
+
+registry.add(
+    "short-answer",
+    "stepgym.verifiers.short_answer:ShortAnswerVerifier",
+    summary="short answers in words: exact match after normalisation, and F1",
 )
 
 
