@@ -123,7 +123,7 @@ def test_missing_files_and_wrong_arguments_say_what_to_do(tmp_path: Path) -> Non
 
 def test_without_the_package_selfies_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "selfies", None)
-    with pytest.raises(MissingExtraError, match="pip install selfies"):
+    with pytest.raises(MissingExtraError, match=r"stepgym\[chem\]"):
         smiles_of("[C][C][O]")
 
 

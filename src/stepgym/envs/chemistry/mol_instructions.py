@@ -22,7 +22,7 @@ from weakref import WeakValueDictionary
 from stepgym.envs.rows import Row, is_table, read_rows
 from stepgym.envs.sources import OnError, UnusableRowError, collect_tasks
 from stepgym.envs.tasks import Task, TaskList
-from stepgym.errors import InvalidInputError, MissingExtraError, require
+from stepgym.errors import InvalidInputError, require
 from stepgym.verifiers.molecule.molecules import MAX_CHARACTERS, reference_molecule
 
 MolTask = Literal["description_guided_molecule_design", "forward_reaction_prediction", "retrosynthesis"]
@@ -62,7 +62,7 @@ def load_mol_instructions(
 
     Raises:
         InvalidInputError: The file is missing or of another form, or a row is bad.
-        MissingExtraError: RDKit is missing, or the package `selfies` where rows hold SELFIES.
+        MissingExtraError: RDKit is missing, or `selfies` where rows hold SELFIES.
     """
     if task not in get_args(MolTask):
         raise InvalidInputError(f"task must be one of {get_args(MolTask)}, got {task!r}")
@@ -161,13 +161,7 @@ def _only_bracket_atoms(text: str) -> bool:
 
 
 def _decoded(text: str) -> str:
-    try:
-        selfies = require("selfies", extra="chem")
-    except MissingExtraError as error:
-        raise MissingExtraError(
-            f"the molecule {text!r:.60} is written as SELFIES; to decode it, install the package 'selfies': "
-            "pip install selfies"
-        ) from error
+    selfies = require("selfies", extra="chem")
     try:
         return ".".join(selfies.decoder(part) for part in text.split("."))
     except selfies.DecoderError as error:

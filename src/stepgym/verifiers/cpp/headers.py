@@ -42,7 +42,7 @@ _PREAMBLE = re.compile(
 )
 _BITS = re.compile(r"^[ \t]*#[ \t]*include[ \t]*<bits/stdc\+\+\.h>", re.MULTILINE)
 _BUILD_SECONDS = 120.0
-_MAX_KEPT = 24
+_MAX_KEPT = 8
 _MAX_OWN = 8
 
 
