@@ -49,6 +49,8 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, nargs="+", default=[500, 2000])
     parser.add_argument("--weights", type=float, nargs="+", default=[0.0, 0.1], help="of the credit; 0 is without")
     parser.add_argument("--rate", type=float, default=5e-4, help="learning rate of OREO and rejection sampling")
+    parser.add_argument("--updates", type=int, default=200, help="of every method")
+    parser.add_argument("--alpha", type=float, default=0.1, help="OREO's weight of the KL")
     parser.add_argument("--tune", action="store_true", help="on seeds that are not reported")
     parser.add_argument("--out", type=Path, default=Path("runs/symbolic-credit"))
     parser.add_argument("--small", action="store_true", help="tiny sizes that only show that everything runs")
@@ -72,29 +74,31 @@ def run_seed(world: Symbolic, arguments: argparse.Namespace) -> dict[str, Cell]:
         some = list(islice(episodes, count))
         name = f"{count:,} episodes, {REJECTION}"
         if any(e.success for e in some):
-            label = f"{name}, rate {arguments.rate:g}"
-            found[name] = kept(world, label, lambda x=some: reject(world, x, arguments.rate))
+            label = f"{name}, rate {arguments.rate:g}, {arguments.updates} updates"
+            found[name] = kept(world, label, lambda x=some: reject(world, x, arguments))
         for weight in arguments.weights:
             name = f"{count:,} episodes, " + (f"credit {weight:g}" if weight else ALONE)
-            label = f"{name}, rate {arguments.rate:g}"
-            found[name] = kept(world, label, lambda x=some, w=weight: oreo(world, x, w, arguments.rate))
+            label = f"{name}, rate {arguments.rate:g}, {arguments.updates} updates, alpha {arguments.alpha:g}"
+            found[name] = kept(world, label, lambda x=some, w=weight: oreo(world, x, w, arguments))
     return found
 
 
-def reject(world: Symbolic, episodes: Sequence[Episode], rate: float) -> Any:
+def reject(world: Symbolic, episodes: Sequence[Episode], arguments: argparse.Namespace) -> Any:
     student = copy.deepcopy(world.start())
-    config = SupervisedConfig(**world.common(world.settings.updates) | {"learning_rate": rate})
+    config = SupervisedConfig(**world.common(arguments.updates) | {"learning_rate": arguments.rate})
     SupervisedTrainer(student, config, successes(episodes), processing_class=world.tokenizer).train()
     return student
 
 
-def oreo(world: Symbolic, episodes: Sequence[Episode], weight: float, rate: float) -> Any:
+def oreo(world: Symbolic, episodes: Sequence[Episode], weight: float, arguments: argparse.Namespace) -> Any:
     """OREO; `weight` 0 leaves the findings out."""
     student = copy.deepcopy(world.start())
     data: Any = episodes
     if weight:
         data, _ = credit_episodes(episodes, world.tokenizer, CreditConfig(weight=weight))
-    config = OREOConfig(**world.common(world.settings.updates) | {"learning_rate": rate, "guard": "warn"})
+    config = OREOConfig(
+        **world.common(arguments.updates) | {"learning_rate": arguments.rate, "alpha": arguments.alpha, "guard": "warn"}
+    )
     OREOTrainer(student, config, data, processing_class=world.tokenizer).train()
     return student
 
@@ -144,7 +148,19 @@ def report(arguments: argparse.Namespace, cells: Mapping[str, Mapping[int, Cell]
             rows.append((f"{name} minus {ALONE}", *map(shown, figures.values())))
     print(text_table((f"{arguments.world}, shares in %", *FIGURES), rows, left=1))
     seeds = sorted({seed for found in cells.values() for seed in found})
-    print(json.dumps({"date": today(), "world": arguments.world, "seeds": seeds, "rate": arguments.rate} | summary))
+    print(
+        json.dumps(
+            {
+                "date": today(),
+                "world": arguments.world,
+                "seeds": seeds,
+                "rate": arguments.rate,
+                "updates": arguments.updates,
+                "alpha": arguments.alpha,
+            }
+            | summary
+        )
+    )
 
 
 def interval(table: Sequence[Sequence[float]], *, lowest: float = 0.0) -> list[float]:

@@ -211,7 +211,7 @@ KINDS: Mapping[str, Kind] = {
         ("compiles", "compiled"),
         cpp_tokens,
         120,
-        {"slip": 0.012, "sft_updates": 400, "samples": 2, "test_tasks": 80, "candidates": 2},
+        {"slip": 0.012, "sft_updates": 400, "train_tasks": 300, "samples": 2, "test_tasks": 60, "candidates": 1},
     ),
     "products": Kind(
         "stepgym/ForwardSynthesis-v0",

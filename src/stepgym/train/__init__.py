@@ -17,9 +17,18 @@ if TYPE_CHECKING:
     from stepgym.train.credited_episodes import CreditedEpisode, credit_episode, credit_episodes
     from stepgym.train.metrics_file import MetricsFile
     from stepgym.train.nonfinite import NonFiniteError
+    from stepgym.train.online import (
+        CertificateRewards,
+        MonteCarloProgress,
+        OnlineConfig,
+        OnlineTrainer,
+        StepRewards,
+        VerifierProgress,
+    )
     from stepgym.train.oreo import OREOTrainer
     from stepgym.train.oreo_config import OREOConfig
     from stepgym.train.preferences import EpisodeDPOTrainer, EpisodeKTOTrainer
+    from stepgym.train.progress import StepValueConfig, StepValueTrainer
     from stepgym.train.resumable import newest_checkpoint
     from stepgym.train.selection import DELIMITERS, RewardMap, SelectionReport, balanced
     from stepgym.train.supervised import SupervisedConfig, SupervisedTrainer, successes
@@ -35,6 +44,14 @@ _HOMES = {
     "EpisodeDPOTrainer": "preferences",
     "EpisodeKTOTrainer": "preferences",
     "make_trainer": "baselines",
+    "StepValueConfig": "progress",
+    "StepValueTrainer": "progress",
+    "CertificateRewards": "online",
+    "MonteCarloProgress": "online",
+    "OnlineConfig": "online",
+    "OnlineTrainer": "online",
+    "StepRewards": "online",
+    "VerifierProgress": "online",
     "MetricsFile": "metrics_file",
     "NonFiniteError": "nonfinite",
     "newest_checkpoint": "resumable",
@@ -69,6 +86,10 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
     "EpisodeDPOTrainer",
     "EpisodeKTOTrainer",
     "make_trainer",
+    "OnlineConfig",
+    "OnlineTrainer",
+    "StepValueConfig",
+    "StepValueTrainer",
     "MetricsFile",
     "NonFiniteError",
     "newest_checkpoint",
@@ -92,6 +113,11 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
     "credit_response",
     "credit_spans",
     "credited_residuals",
+    # dense rewards
+    "CertificateRewards",
+    "MonteCarloProgress",
+    "StepRewards",
+    "VerifierProgress",
     # what training leaves behind
     "TransformersValueFunction",
     "load",

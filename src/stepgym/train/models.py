@@ -93,6 +93,8 @@ class PolicyWithValue(Checkpointed):
             raise InvalidInputError(f"critic must be one of {get_args(Critic)}, got {critic!r}")
         if value is not None and critic == "shared":
             raise InvalidInputError("a trained value model has its own trunk: use critic='separate'")
+        if value is not None and value.link != "identity":
+            raise InvalidInputError("this value model predicts a chance (StepValueTrainer): OREO's V is another")
         check_head(policy)
         if reference is None and peft_config is None and not reference_cached:
             reference = copy.deepcopy(policy)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel
 
+Link = Literal["identity", "logistic"]
+
 _HEAD_FILE = "value_head.safetensors"
+_LINK = "value_link"
 
 
 class ValueModel(nn.Module):
@@ -30,10 +33,20 @@ class ValueModel(nn.Module):
 
     The head starts at zero, so V = 0 everywhere, and is computed in float32 whatever the trunk's precision: near 1,
     bfloat16 resolves only 0.008.
+
+    Args:
+        trunk: Changed in place.
+        head: A new one if None.
+        link: "logistic" makes V a chance, `1 / (1 + exp(-score))` of the head's score; it is saved with the model.
     """
 
-    def __init__(self, trunk: PreTrainedModel | PeftModel, head: nn.Linear | None = None) -> None:
+    def __init__(
+        self, trunk: PreTrainedModel | PeftModel, head: nn.Linear | None = None, *, link: Link = "identity"
+    ) -> None:
         super().__init__()
+        if link not in get_args(Link):
+            raise InvalidInputError(f"link must be one of {get_args(Link)}, got {link!r}")
+        self.link = link
         config = plain(trunk).config
         if type(config) not in MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING:
             raise InvalidInputError(
@@ -48,12 +61,22 @@ class ValueModel(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None, **arguments: Any) -> Tensor:
         """V after each token. `(batch, n)`, float32. Further arguments go to the trunk."""
+        return self._linked(self.scores(input_ids, attention_mask, **arguments))
+
+    def scores(self, input_ids: Tensor, attention_mask: Tensor | None = None, **arguments: Any) -> Tensor:
+        """The head's scores, which are V with the identity link and the logit of V with the logistic one."""
         trunk: Any = plain(self.trunk)
         out = trunk(input_ids=input_ids, attention_mask=attention_mask, use_cache=False, **arguments)
-        return self.read(out.last_hidden_state)
+        return self._head_scores(out.last_hidden_state)
 
     def read(self, hidden: Tensor) -> Tensor:
         """V from the last hidden states `(batch, n, hidden)`."""
+        return self._linked(self._head_scores(hidden))
+
+    def _linked(self, scores: Tensor) -> Tensor:
+        return scores.sigmoid() if self.link == "logistic" else scores
+
+    def _head_scores(self, hidden: Tensor) -> Tensor:
         with torch.autocast(device_type=hidden.device.type, enabled=False):
             return cast(Tensor, self.head(hidden.to(self.head.weight.dtype))).squeeze(-1)
 
@@ -63,6 +86,8 @@ class ValueModel(nn.Module):
         config = copy.deepcopy(trunk.config)
         config.num_labels = 1
         config.id2label, config.label2id = {0: "value"}, {"value": 0}
+        if self.link != "identity":
+            setattr(config, _LINK, self.link)
         with torch.device("meta"):
             whole = AutoModelForTokenClassification.from_config(config)
         setattr(whole, whole.base_model_prefix, trunk)
@@ -80,7 +105,7 @@ class ValueModel(nn.Module):
         if is_adapted(self.trunk):
             cast(Any, self.trunk).save_pretrained(folder, save_embedding_layers=False)
         head = {name: t.detach().cpu().contiguous() for name, t in self.head.state_dict().items()}
-        save_file(head, folder / _HEAD_FILE)
+        save_file(head, folder / _HEAD_FILE, metadata={_LINK: self.link})
 
     def restore(self, folder: Path, *, head_only: bool = False) -> None:
         """Load what `save` wrote into this module, in place."""
@@ -104,14 +129,14 @@ class ValueModel(nn.Module):
     def load(cls, folder: Path) -> ValueModel:
         """The inverse of `save`, and of `save_adapter` where the base can be found; adapters are merged."""
         if (folder / _HEAD_FILE).is_file():
-            return cls(_adapted_trunk(folder), _head(_head_weights(folder)))
+            return cls(_adapted_trunk(folder), _head(_head_weights(folder)), link=_head_link(folder))
         whole = from_folder(AutoModelForTokenClassification, folder)
         if whole.config.num_labels != 1:
             raise InvalidInputError(f"{folder}: a value model has one label, this model has {whole.config.num_labels}")
         head = cast(nn.Linear, getattr(whole, _head_name(whole))).float()
         if not bool(head.bias.any()):
             head.bias = None  # type: ignore[assignment]
-        return cls(whole.base_model, head)
+        return cls(whole.base_model, head, link=getattr(whole.config, _LINK, "identity"))
 
 
 def _adapted_trunk(folder: Path) -> PreTrainedModel:
@@ -128,6 +153,13 @@ def _head_weights(folder: Path) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     return load_file(folder / _HEAD_FILE)
+
+
+def _head_link(folder: Path) -> Link:
+    from safetensors import safe_open
+
+    with safe_open(folder / _HEAD_FILE, "pt") as file:
+        return cast(Link, (file.metadata() or {}).get(_LINK, "identity"))
 
 
 def _head(weights: dict[str, Tensor]) -> nn.Linear:

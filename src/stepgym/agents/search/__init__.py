@@ -7,7 +7,8 @@ from stepgym.agents.search.best_of_n import best_of_n, best_of_n_async
 from stepgym.agents.search.lookahead import lookahead, lookahead_async
 from stepgym.agents.search.mcts import mcts, mcts_async
 from stepgym.agents.search.policies import BestOfNPolicy, MCTSPolicy, StepBeamPolicy
-from stepgym.agents.search.result import Candidate, SearchBudget, SearchedEpisode, SearchResult
+from stepgym.agents.search.progress_ranking import ProgressRanking
+from stepgym.agents.search.result import Candidate, ScoredStep, SearchBudget, SearchedEpisode, SearchResult
 from stepgym.agents.search.scoring import Scorer
 from stepgym.agents.search.step_beam import step_beam, step_beam_async
 from stepgym.agents.search.tree import TreeNode
@@ -16,6 +17,8 @@ __all__ = [
     "BestOfNPolicy",
     "Candidate",
     "MCTSPolicy",
+    "ProgressRanking",
+    "ScoredStep",
     "Scorer",
     "SearchBudget",
     "SearchResult",

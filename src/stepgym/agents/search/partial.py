@@ -22,6 +22,9 @@ class Partial:
         finish_reason: Of the last step; "length" before the first.
         score: V after the last step.
         logprob_mode: Of `logprobs`.
+        chance: What a prover makes of it, see `ProgressRanking`; None without one.
+        advantage: What the last step changed for the prover, likewise.
+        rank: What its last step is ranked by.
     """
 
     ids: tuple[int, ...] = ()
@@ -30,6 +33,9 @@ class Partial:
     finish_reason: FinishReason = "length"
     score: float = 0.0
     logprob_mode: Any = "raw"
+    chance: float | None = None
+    advantage: float | None = None
+    rank: float = 0.0
 
     def grown(self, step: Completion, tokenizer: Any) -> Partial:
         """This answer with one more step, not scored yet."""

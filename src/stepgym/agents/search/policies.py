@@ -14,6 +14,7 @@ from stepgym.agents.rollout.identity import policy_settings
 from stepgym.agents.search.answers import last_number
 from stepgym.agents.search.best_of_n import Choose, best_of_n_async, check_choice
 from stepgym.agents.search.mcts import mcts_async
+from stepgym.agents.search.progress_ranking import ProgressRanking
 from stepgym.agents.search.result import SearchBudget, SearchResult
 from stepgym.agents.search.step_beam import step_beam_async
 from stepgym.agents.seeds import derive_seed
@@ -120,6 +121,7 @@ class StepBeamPolicy(SearchPolicy):
         budget: SearchBudget | None = None,
         delimiter: str | Sequence[str] = "\n",
         after_end: bool = False,
+        progress: ProgressRanking | None = None,
     ) -> None:
         def search(request: Request) -> Awaitable[SearchResult]:
             return step_beam_async(
@@ -132,10 +134,11 @@ class StepBeamPolicy(SearchPolicy):
                 budget=budget,
                 delimiter=delimiter,
                 after_end=after_end,
+                progress=progress,
             )
 
         sizes = [width, *(() if expand is None else (expand,)), *(() if first is None else (first,))]
-        settings = {
+        settings: dict[str, Any] = {
             "value": value,
             "expand": expand,
             "first": first,
@@ -143,7 +146,11 @@ class StepBeamPolicy(SearchPolicy):
             "delimiter": delimiter,
             "after_end": after_end,
         }
-        super().__init__(policy, f"step-beam-{'x'.join(map(str, sizes))}", search, settings=settings)
+        kind = "step-beam"
+        if progress is not None:
+            kind = "progress-beam"
+            settings |= {"alpha": progress.alpha, "best_of": progress.best_of, "prover": progress.prover}
+        super().__init__(policy, f"{kind}-{'x'.join(map(str, sizes))}", search, settings=settings)
 
 
 class MCTSPolicy(SearchPolicy):

@@ -1,8 +1,8 @@
-"""What a search may spend and what it found: `SearchBudget`, `Candidate`, `SearchResult`, `SearchedEpisode`."""
+"""What a search may spend and what it found: a budget, and the records of candidates, steps, results and episodes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stepgym.agents.episodes import Episode
 from stepgym.agents.policy import Completion
@@ -51,6 +51,33 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoredStep:
+    """One step that a beam search considered, kept or not: what a verifier can be trained on.
+
+    Attributes:
+        round: The round it was drawn in, from 0.
+        before: Ids that were written before it.
+        ids: Its own ids.
+        text: The answer up to and with it.
+        q: V after it.
+        advantage: What it changed for the prover, see `ProgressRanking`; None without one.
+        rank: What it was ranked by.
+        kept: Whether the search went on from it.
+        finished: Whether it ended the answer.
+    """
+
+    round: int
+    before: tuple[int, ...]
+    ids: tuple[int, ...]
+    text: str
+    q: float
+    advantage: float | None
+    rank: float
+    kept: bool = False
+    finished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SearchResult:
     """The decision of a search and what it cost.
 
@@ -63,6 +90,7 @@ class SearchResult:
         rounds: Rounds or simulations played.
         tree: The root of a tree search; None for other searches.
         episodes: The finished answers of a tree search as episodes with `parent` and `forked_at`, for training.
+        steps: Every step that a beam search read V of, in the order they were drawn.
     """
 
     completion: Completion
@@ -73,6 +101,7 @@ class SearchResult:
     rounds: int = 1
     tree: TreeNode | None = None
     episodes: tuple[Episode, ...] = ()
+    steps: tuple[ScoredStep, ...] = field(default=(), repr=False)
 
     @property
     def text(self) -> str:
