@@ -6,6 +6,7 @@ import json
 import os
 import re
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,17 @@ def test_a_log_is_judged_by_the_references_of_its_environment(cli, tmp_path):
         assert said in result.err
     again = cli("verify", log / "episodes.jsonl", "--verifier", "arithmetic-chain")
     assert again.out == result.out, "the file of a log is a log"
+
+
+def test_a_log_is_judged_by_the_verifier_that_judged_it(cli, tmp_path):
+    plain = episode("a", "answer 1")
+    judged = replace(plain.steps[0], verdicts=(Verdict.correct(verifier="arithmetic-chain/1"),))
+    result = cli("verify", write_log(tmp_path / "log", replace(plain, steps=(judged,))))
+    assert result.code == 0, result.err
+    assert "judged by arithmetic-chain, as in the log" in result.err
+    assert "100.00 % agreement: 1 of 1 compared" in result.out
+    unknown = replace(plain.steps[0], verdicts=(Verdict.correct(verifier="somebody/1"),))
+    assert "math-answer: " in cli("verify", write_log(tmp_path / "other", replace(plain, steps=(unknown,)))).out
 
 
 def test_episodes_of_several_steps_are_one_text(cli, tmp_path):

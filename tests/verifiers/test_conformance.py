@@ -287,3 +287,11 @@ def test_findings_that_the_verifier_itself_does_not_confirm_break_the_promise():
     assert check_verifier(Rechecking(lambda finding: True), cases).agreed == 2
     with pytest.raises(ConformanceError, match=r"case 1: check_finding does not confirm the finding 'own-kind'"):
         check_verifier(Rechecking(lambda finding: finding.severity == "proved"), cases)
+
+
+def test_a_recheck_that_raises_is_named():
+    def fail(finding):
+        raise RuntimeError("kaboom")
+
+    with pytest.raises(ConformanceError, match=r"rechecking/1, case 0: check_finding raised RuntimeError: kaboom on"):
+        check_verifier(Rechecking(fail), [Case("4", "4", "correct")])

@@ -25,7 +25,7 @@ from stepgym.cli.verify_items import (
     items_of_rows,
     references_of_file,
 )
-from stepgym.cli.verify_judging import Judge, Judged, Tally, difference, differs, judge_all, logged_status
+from stepgym.cli.verify_judging import Judge, Judged, Tally, difference, differs, judge_all, logged_status, who_judged
 from stepgym.errors import InvalidInputError
 from stepgym.verifiers import Case, Scorecard, Verdict, check_verifier
 
@@ -50,9 +50,8 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--labels", metavar="FILE", help="in place of FILE: rows with a label, for a scorecard")
     parser.add_argument(
         "--verifier",
-        default="math-answer",
         metavar="NAME|module:Class",
-        help="who judges, see `stepgym list verifiers` (default: math-answer)",
+        help="who judges, see `stepgym list verifiers` (default: of a log whoever judged it, else math-answer)",
     )
     parser.add_argument("--against", metavar="NAME|module:Class", help="a second verifier, compared with the first")
     for flag, of in (("--conventions", "the verifier"), ("--against-conventions", "the second verifier")):
@@ -94,9 +93,12 @@ def configure(parser: Parser) -> None:
 def run(args: Arguments) -> None:
     """Judge every item, count, and list the differences."""
     _check(args)
-    judges = [Judge.of(args.verifier, args.conventions)]
+    path = Path(args.labels or args.file).expanduser()
+    logged = "" if args.verifier or args.labels or not is_episode_log(path) else who_judged(EpisodeLog(path))
+    first = args.verifier or logged or "math-answer"
+    judges = [Judge.of(first, args.conventions)]
     if args.against is not None or args.against_conventions is not None:
-        judges.append(Judge.of(args.against or args.verifier, args.against_conventions))
+        judges.append(Judge.of(args.against or first, args.against_conventions))
         if judges[0].name == judges[1].name:
             raise InvalidInputError(f"--against is {judges[0].name} too: there is nothing to compare")
     left_out = LeftOut()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from stepgym.agents.episodes import Episode
 from stepgym.agents.text_table import text_table
 from stepgym.cli.terminal import remark
 from stepgym.cli.verification import refuse_no_verifier
@@ -188,3 +189,13 @@ def _parameters(maker: Any) -> Sequence[str]:
         return list(inspect.signature(maker).parameters)
     except (TypeError, ValueError):
         return []
+
+
+def who_judged(log: Iterable[Episode]) -> str:
+    """The name of a known verifier that judged one of the first episodes of a log; "" without one."""
+    verdicts = (v for episode in islice(log, 20) for step in episode.steps for v in step.verdicts)
+    known = registry.names()
+    name = next((n for n in (v.verifier.partition("/")[0] for v in verdicts) if n in known), "")
+    if name not in ("", "math-answer"):
+        remark(f"judged by {name}, as in the log (--verifier chooses another)")
+    return name

@@ -179,7 +179,12 @@ class QuestionEnv(TaskEnv):
 
 def _make_verifier(verifier: str | Verifier, kwargs: Mapping[str, Any] | None) -> Verifier:
     if isinstance(verifier, str):
-        made = get_verifier(verifier, **(kwargs or {}))
+        try:
+            made = get_verifier(verifier, **(kwargs or {}))
+        except TypeError as error:
+            if not kwargs:
+                raise
+            raise InvalidInputError(f"verifier_kwargs do not fit {verifier}: {error}") from error
     elif kwargs:
         raise InvalidInputError("verifier_kwargs are for a verifier given by name; this one is made already")
     elif isinstance(verifier, type):

@@ -166,11 +166,15 @@ def _check_findings(probe: _Probe, cases: Sequence[Case], verdicts: Sequence[Ver
         for finding in verdict.findings:
             if finding.severity in ("warning", "note"):
                 continue
-            if not verifier.check_finding(finding, case.response, case.reference, context=case.context):
+            where = f"the finding {finding.kind!r} at [{finding.start}, {finding.end}): {finding.message}"
+            try:
+                holds = verifier.check_finding(finding, case.response, case.reference, context=case.context)
+            except Exception as error:
                 raise ConformanceError(
-                    f"{probe.name}, case {index}: check_finding does not confirm the finding {finding.kind!r} at "
-                    f"[{finding.start}, {finding.end}): {finding.message}"
-                )
+                    f"{probe.name}, case {index}: check_finding raised {type(error).__name__}: {error} on {where}"
+                ) from error
+            if not holds:
+                raise ConformanceError(f"{probe.name}, case {index}: check_finding does not confirm {where}")
 
 
 def _check_repeats(probe: _Probe, cases: Sequence[Case], verdicts: Sequence[Verdict], threads: int) -> None:
