@@ -48,6 +48,7 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=1, help="log, train, log again with what came of it, ...")
     parser.add_argument("--out", type=Path, default=Path("runs/oreo-learning"))
     parser.add_argument("--tune", action="store_true", help="choose settings instead of reporting")
+    parser.add_argument("--tuning-seeds", type=int, nargs="+", choices=TUNING_SEEDS, default=TUNING_SEEDS)
     parser.add_argument("--small", action="store_true", help="tiny sizes that only show that everything runs")
     arguments = parser.parse_args()
     known = VARIANTS[arguments.experiment]
@@ -82,14 +83,14 @@ def tune(arguments: argparse.Namespace) -> None:
     """The best settings of each method, by validation."""
     scores: dict[str, dict[str, list[float]]] = {}
     settings: dict[str, dict[str, Mapping[str, Any]]] = {}
-    for seed in TUNING_SEEDS:
+    for seed in arguments.tuning_seeds:
         world = make_world(arguments, seed)
         tasks = validation_tasks(world, small=arguments.small)
         cells = Cells(world, tasks, world.folder / "tuning")
         for name, variant in VARIANTS[arguments.experiment].items():
             if arguments.variants is not None and name not in arguments.variants:
                 continue
-            candidates = dict(grid(name, variant))
+            candidates = dict(grid(arguments.experiment, name, variant))
             for label, cell in cells.run(candidates, ["updates"], 1).items():
                 key = label.removesuffix(", equal updates")
                 if key in candidates:
@@ -107,7 +108,7 @@ def tune(arguments: argparse.Namespace) -> None:
         )
     place = settings_file(arguments)
     write(place, read(place) | best)
-    print(json.dumps({"date": today(), "seeds": TUNING_SEEDS, "settings": best}))
+    print(json.dumps({"date": today(), "seeds": arguments.tuning_seeds, "settings": best}))
 
 
 class Cells:

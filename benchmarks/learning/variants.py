@@ -27,20 +27,23 @@ class Variant:
     Attributes:
         method: As in `stepgym.train.baselines`.
         settings: Its own settings.
-        data: "all" episodes, or the paper's "balanced" sample (at most 4 + 4 a task).
+        data: "all" episodes, the paper's "balanced" sample (at most 4 + 4 a task), or, in place of the log, the
+            "demonstrations" that the model was fine-tuned on.
         finish: Share of the updates, at the end, that are rejection sampling on the same log: a supervised term on the
             successes, as a phase of its own.
     """
 
     method: str
     settings: Mapping[str, Any] = field(default_factory=dict)
-    data: Literal["all", "balanced"] = "all"
+    data: Literal["all", "balanced", "demonstrations"] = "all"
     finish: float = 0.0
 
     def train(self, world: World, model: Any, episodes: Sequence[Episode], updates: int) -> dict[str, float]:
         """Train `model` in place; what it cost."""
         if self.data == "balanced":
             episodes, _ = balanced(episodes, seed=world.settings.seed)
+        elif self.data == "demonstrations":
+            episodes = list(world.demonstrations())
         last = round(self.finish * updates)
         phases = [(self.method, self.settings, updates - last), ("rejection-sampling", {}, last)]
         made, cpu, notes = 0, 0.0, []
@@ -72,6 +75,7 @@ VARIANTS: Mapping[str, Mapping[str, Variant]] = {
     "skill": _METHODS
     | {
         "rejection sampling, balanced": Variant("rejection-sampling", data="balanced"),
+        "demonstrations again": Variant("rejection-sampling", {"learning_rate": 2e-3}, data="demonstrations"),
         "oreo token, mean over episodes": Variant("oreo-token", {"loss_norm": "episode"}),
         "oreo token, beta 0.03": Variant("oreo-token", {"beta": 0.03}),
         "oreo token, beta 0.3": Variant("oreo-token", {"beta": 0.3}),
@@ -82,20 +86,30 @@ VARIANTS: Mapping[str, Mapping[str, Variant]] = {
     },
 }
 
-_RATES = (5e-4, 1e-3, 2e-3)
-GRIDS: Mapping[str, Mapping[str, Sequence[Any]]] = {
-    BASELINE: {"learning_rate": _RATES},
-    "dpo": {"learning_rate": (1e-4, 5e-4, 2e-3), "beta": (0.1, 0.3)},
-    "kto": {"learning_rate": (1e-4, 5e-4, 2e-3), "beta": (0.1, 0.3)},
-    MAIN: {"learning_rate": _RATES, "beta": (0.03, 0.1, 0.3)},
-    "oreo step": {"learning_rate": _RATES, "beta": (0.1, 0.3), "alpha": (0.01, 0.1)},
-    "oreo response": {"learning_rate": _RATES, "beta": (0.1, 0.3), "alpha": (0.01, 0.3)},
+# A habit is unlearned by large steps; a skill is lost by them.
+GRIDS: Mapping[str, Mapping[str, Mapping[str, Sequence[Any]]]] = {
+    "habit": {
+        BASELINE: {"learning_rate": (5e-4, 1e-3, 2e-3)},
+        "dpo": {"learning_rate": (1e-4, 5e-4, 2e-3), "beta": (0.1, 0.3)},
+        "kto": {"learning_rate": (1e-4, 5e-4, 2e-3), "beta": (0.1, 0.3)},
+        MAIN: {"learning_rate": (5e-4, 1e-3, 2e-3), "beta": (0.03, 0.1, 0.3)},
+        "oreo step": {"learning_rate": (5e-4, 1e-3, 2e-3), "beta": (0.1, 0.3), "alpha": (0.01, 0.1)},
+        "oreo response": {"learning_rate": (5e-4, 1e-3, 2e-3), "beta": (0.1, 0.3), "alpha": (0.01, 0.3)},
+    },
+    "skill": {
+        BASELINE: {"learning_rate": (5e-4, 1e-3, 2e-3)},
+        "dpo": {"learning_rate": (2e-5, 1e-4), "beta": (0.1, 0.3)},
+        "kto": {"learning_rate": (2e-5, 1e-4), "beta": (0.1, 0.3)},
+        MAIN: {"learning_rate": (2e-4, 5e-4, 1e-3), "beta": (0.1, 0.3), "alpha": (0.01, 0.1)},
+        "oreo step": {"learning_rate": (2e-4, 5e-4), "beta": (0.1, 0.3)},
+        "oreo response": {"learning_rate": (2e-4, 5e-4), "beta": (0.1, 0.3)},
+    },
 }
 
 
-def grid(name: str, variant: Variant) -> list[tuple[str, Variant]]:
+def grid(experiment: str, name: str, variant: Variant) -> list[tuple[str, Variant]]:
     """The candidates for a variant, named by what differs."""
-    axes = GRIDS.get(name, {})
+    axes = GRIDS[experiment].get(name, {})
     found = []
     for values in product(*axes.values()):
         chosen = dict(zip(axes, values, strict=True))

@@ -60,6 +60,10 @@ class World:
         """The model after supervised fine-tuning on demonstrations."""
         raise NotImplementedError
 
+    def demonstrations(self) -> Iterator[Episode]:
+        """What it is fine-tuned on."""
+        raise NotImplementedError
+
     def start(self) -> Any:
         """The fine-tuned model, from the folder if it was made before."""
         place = self.folder / "start"
