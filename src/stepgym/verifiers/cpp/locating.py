@@ -39,25 +39,37 @@ class Locator:
         """Everything that can be said of a program that is not right."""
         errors = [d for d in judged.diagnostics if d.level == "error"]
         hint = errors[0].span if errors else None
-        repair = self._repair(judged, hint)
+        solution = self.reference.solution
+        edits = None if solution is None else find_edits(self.program.text, solution)
+        repair = self._repair(solution, edits, hint) if solution is not None and edits else None
         found = self._repaired(repair, judged) if repair is not None else []
         located = bool(found) and any(f.severity == "refuted" for f in found)
         if judged.outcome == "error":
-            return found + self._compile_errors(judged, located=located)
-        if judged.outcome == "limit":
+            found += self._compile_errors(judged, located=located)
+        elif judged.outcome == "limit":
             message = f"takes too much to compile ({judged.stopped})"
-            return found + ([] if located else [self._whole("compile-limit", message, {"stopped": judged.stopped})])
-        return found + ([] if located else self._run_failure(judged))
+            found += [] if located else [self._whole("compile-limit", message, {"stopped": judged.stopped})]
+        else:
+            found += [] if located else self._run_failure(judged)
+        if solution is not None and edits is not None and repair is None:
+            found += self._bad_solution(solution)
+        return found
 
-    def _repair(self, judged: Judged, hint: tuple[int, int] | None) -> Repair | None:
-        solution = self.reference.solution
-        edits = None if solution is None else find_edits(self.program.text, solution)
-        if solution is None or not edits:
-            return None
+    def _repair(self, solution: str, edits: list[Edit], hint: tuple[int, int] | None) -> Repair | None:
         whole = apply_edits(self.program.text, edits)
         if not self._passes(solution if same_tokens(whole, solution) else whole):
             return None
         return search_repair(self.program.text, edits, self._passes, hint=hint, budget=self.budget)
+
+    def _bad_solution(self, solution: str) -> list[Finding]:
+        """A note if it is the solution of the task that is wrong."""
+        judged = self.judge.judge(solution, self.reference.tests, first_only=True)
+        if judged.passed or judged.undecided:
+            return []
+        run = judged.failed_run
+        facts: dict[str, Any] = {"compiled": judged.outcome == "ok"} | ({} if run is None else {"test": run.test})
+        message = "the reference solution does not pass its own tests, so no repair is shown"
+        return [self._finding((0, 0), "reference", "note", message, facts)]
 
     def _passes(self, text: str) -> bool:
         return self.judge.judge(text, self.reference.tests, first_only=True).passed
@@ -165,4 +177,6 @@ def describe(run: TestRun, evidence: dict[str, Any]) -> str:
 
 
 def _quoted(text: str) -> str:
-    return repr(shortened(printable(" ".join(text.split()) or text), 60))
+    """A text in quotes; what cannot be printed is escaped, once."""
+    shown = shortened(printable(" ".join(text.split()) or text).replace("\n", "\\n"), 60)
+    return f'"{shown}"' if "'" in shown and '"' not in shown else f"'{shown}'"

@@ -7,7 +7,9 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import accumulate
 
-_FENCE = re.compile(r"^[ ]{0,3}```([^\n`]*)$", re.MULTILINE)
+from stepgym.verifiers.cpp.fences import read_blocks
+
+_CPP = re.compile(r"#[ \t]*include\b|\bint\s+main\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,25 +26,19 @@ class Program:
 
 
 def read_program(response: str) -> Program:
-    """The last fenced block of a response, also one that is never closed; without a fence the whole response."""
-    fences = list(_FENCE.finditer(response))
-    blocks: list[tuple[int, int]] = []
-    opened: int | None = None
-    for fence in fences:
-        if opened is None:
-            opened = min(fence.end() + 1, len(response))
-        elif not fence[1].strip():
-            blocks.append((opened, fence.start()))
-            opened = None
-        else:  # A fence with a language opens a block, whatever was left open before.
-            opened = min(fence.end() + 1, len(response))
-    if opened is not None:
-        blocks.append((opened, len(response)))
+    """The program of a response: its last fenced block tagged as C++ (cpp, c++, cc or cxx).
+
+    Where none is tagged so, the last one that looks like C++, else the last one; without a fence the whole response.
+    Blocks without content count only if there is no other.
+    """
+    blocks = read_blocks(response)
     if not blocks:
         return Program(response, 0)
-    filled = [(start, end) for start, end in blocks if response[start:end].strip()]
-    start, end = (filled or blocks)[-1]
-    return Program(response[start:end], start)
+    filled = [block for block in blocks if response[block.start : block.end].strip()] or blocks
+    tagged = [block for block in filled if block.is_cpp]
+    alike = [block for block in filled if _CPP.search(response, block.start, block.end)]
+    chosen = (tagged or alike or filled)[-1]
+    return Program(response[chosen.start : chosen.end], chosen.start)
 
 
 class Lines:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from stepgym.verifiers.cpp.judging import Judge, Judged
 from stepgym.verifiers.cpp.locating import Locator
 from stepgym.verifiers.cpp.program import Program
 from stepgym.verifiers.cpp.reference import CppReference
 from stepgym.verifiers.cpp.repair import Edit, apply_edits
-from stepgym.verifiers.cpp.suspects import nesting
+from stepgym.verifiers.cpp.suspects import MAX_NESTING, nesting
 from stepgym.verifiers.verdict import Finding
 
 _RUN_FAILURES = frozenset({"wrong-output", "runtime-error", "time-out", "memory", "output", "processes", "disk"})
@@ -30,18 +32,25 @@ class Rechecker:
     max_characters: int
 
     def check(self, finding: Finding, program: Program, task: CppReference) -> bool:
-        """Whether the finding holds for this program and task."""
-        text = program.text
+        """Whether the finding holds for this program and task; evidence that is not of its form shows nothing."""
         if finding.severity in ("warning", "note"):
             return True
-        if finding.kind == "empty":
-            return not text.strip()
-        if finding.kind == "too-long":
-            return len(text) > self.max_characters
-        if "nesting" in finding.evidence:
-            return nesting(text) > int(finding.evidence["allowed"])
+        if not isinstance(finding.kind, str) or not isinstance(finding.evidence, Mapping):
+            return False
+        if type(finding.start) is not int or type(finding.end) is not int:
+            return False
+        if (finding.kind == "program") != (finding.severity == "proved"):
+            return False
+        text = program.text
+        if not text.strip():
+            return finding.kind == "empty"
+        if len(text) > self.max_characters:
+            return finding.kind == "too-long"
         if "\0" in text:
-            return finding.kind == "compile-error" and text[finding.start - program.start] == "\0"
+            place = finding.start - program.start
+            return finding.kind == "compile-error" and place >= 0 and text[place : place + 1] == "\0"
+        if nesting(text) > MAX_NESTING:
+            return finding.kind == "compile-limit"
         judged = self.plain.judge(text, task.tests)
         if finding.kind == "program":
             return judged.passed
@@ -54,17 +63,17 @@ class Rechecker:
         return finding.kind in _RUN_FAILURES and self._fails(finding, judged, program, task)
 
     def _repaired(self, finding: Finding, program: Program, task: CppReference) -> bool:
-        edits = [
-            Edit(start - program.start, end - program.start, by, (0, 0)) for start, end, by in finding.evidence["edits"]
-        ]
-        if any(not 0 <= edit.start <= edit.end <= len(program.text) for edit in edits):
-            return False
+        edits = _read_edits(finding.evidence.get("edits"), program)
+        start, end = finding.start - program.start, finding.end - program.start
+        facts = finding.evidence
         mended = next(
             (
                 edit
                 for edit in edits
-                if program.text[edit.start : edit.end] == finding.evidence["replace"]
-                and edit.by == finding.evidence["by"]
+                if program.text[edit.start : edit.end] == facts.get("replace")
+                and edit.by == facts.get("by")
+                and start <= edit.end
+                and end >= edit.start
             ),
             None,
         )
@@ -86,7 +95,25 @@ class Rechecker:
         if "line" in facts:
             judged = self.crashes.judge(program.text, task.tests, first_only=True)
         run = judged.failed_run
-        if run is None or run.failure != finding.kind or run.test != facts["test"]:
+        if run is None or run.failure != finding.kind or run.test != facts.get("test"):
             return False
         shown = Locator(program, task, self.plain, None, 0).counterexample(run)
-        return finding.kind != "wrong-output" or shown["expected"] == facts["expected"]
+        return finding.kind != "wrong-output" or shown["expected"] == facts.get("expected")
+
+
+def _read_edits(items: Any, program: Program) -> list[Edit]:
+    """The edits of a repair, in order; none if they are not of their form, leave the program or overlap."""
+    if not isinstance(items, list | tuple):
+        return []
+    edits = []
+    for item in items:
+        if not isinstance(item, list | tuple) or [type(part) for part in item] != [int, int, str]:
+            return []
+        edits.append(Edit(item[0] - program.start, item[1] - program.start, item[2], (0, 0)))
+    edits.sort(key=lambda edit: (edit.start, edit.end))
+    place = 0
+    for edit in edits:
+        if not place <= edit.start <= edit.end <= len(program.text):
+            return []
+        place = edit.end
+    return edits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 from stepgym.errors import InvalidInputError
 
 _FORM = '{"tests": [{"input": "1 2\\n", "output": "3\\n"}, ...], "solution": "...", "pseudocode": ["...", ...]}'
+_MAX_NUMBER = 64
+_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_DECIMAL = re.compile(r"[.eE]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,11 @@ def _read_test(test: Any, number: int) -> IOTest:
 
 
 def same_output(expected: str, got: str) -> bool:
-    """Whether two outputs agree word by word; numbers with a decimal point up to 1e-6, relative to the larger."""
+    """Whether two outputs agree word by word.
+
+    Where the expected word is a decimal number (with a point or an exponent), any ASCII number that differs from it by
+    at most 1e-6, relative to the larger, agrees; every other word, integers, "nan" and "inf" too, only as text.
+    """
     wanted, printed = expected.split(), got.split()
     return len(wanted) == len(printed) and all(map(_same_word, wanted, printed))
 
@@ -59,15 +67,12 @@ def same_output(expected: str, got: str) -> bool:
 def _same_word(wanted: str, printed: str) -> bool:
     if wanted == printed:
         return True
-    if "." not in wanted and "." not in printed:
+    if len(wanted) > _MAX_NUMBER or len(printed) > _MAX_NUMBER:
         return False
-    if len(wanted) > 64 or len(printed) > 64:
+    if not _NUMBER.fullmatch(wanted) or not _NUMBER.fullmatch(printed) or not _DECIMAL.search(wanted):
         return False
-    try:
-        one, other = float(wanted), float(printed)
-    except ValueError:
-        return False
-    # An infinity equals only itself, and then the words are the same.
+    one, other = float(wanted), float(printed)
+    # A number too large to be one equals only itself, and then the words are the same.
     return abs(one - other) <= 1e-6 * max(abs(one), abs(other), 1e-3) < float("inf")
 
 

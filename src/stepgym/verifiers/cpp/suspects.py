@@ -7,6 +7,8 @@ from itertools import pairwise
 
 from stepgym.verifiers.cpp.tokens import Token, TokenIndex, tokenize
 
+# The standard asks compilers for 256; g++ takes time that grows with the square, then all of its stack.
+MAX_NESTING = 1_000
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 
 

@@ -21,14 +21,12 @@ from stepgym.verifiers.cpp.program import Program, read_program
 from stepgym.verifiers.cpp.recheck import Rechecker
 from stepgym.verifiers.cpp.reference import CppReference
 from stepgym.verifiers.cpp.running import Runner
-from stepgym.verifiers.cpp.suspects import nesting
+from stepgym.verifiers.cpp.suspects import MAX_NESTING, nesting
 from stepgym.verifiers.cpp.toolchain import find_toolchain
 from stepgym.verifiers.sandbox import Limits, Sandbox, SandboxFailedError, find_sandbox
 from stepgym.verifiers.verdict import Finding, Verdict
 
 _REMEMBERED = 2_048
-# The standard asks compilers for 256; g++ takes time that grows with the square, then all of its stack.
-_MAX_NESTING = 1_000
 _SLOTS = threading.BoundedSemaphore(os.cpu_count() or 1)
 _COMPILE_LIMITS = Limits(
     cpu_seconds=8, wall_seconds=40, memory_mb=1_024, processes=24, file_mb=64, disk_mb=192, output_kb=8_192
@@ -39,13 +37,15 @@ class CppVerifier:
     """Compiles the program of a response with g++ (C++17), runs it on tests in a sandbox, and says where it is wrong.
 
     The reference is `{"tests": [{"input": "1 2", "output": "3"}, ...], "solution": "..."}`; the solution, a right
-    program, may be left out. The program is the last fenced block of the response, else the whole response. Outputs
-    are compared word by word, numbers with a decimal point up to a relative error of 1e-6.
+    program, may be left out. The program is the last fenced block tagged as C++, else the last that looks like it, else
+    the last, else the whole response. Outputs are compared word by word; where a decimal number is expected, a relative
+    error of 1e-6 is allowed.
 
     A wrong program that resembles the solution is repaired: the differences that have to be undone to make it pass
     are the refuted findings ("repair"). Without a solution, or where the two have little in common, the first error
     of the compiler is refuted, or the place a sanitizer names; a wrong output or an endless program without a place
-    is fatal. Notes say whether it compiles ("compiles") and how many tests pass ("tests").
+    is fatal. Notes say whether it compiles ("compiles"), how many tests pass ("tests"), and that the solution, where it
+    was to be used, does not pass its own tests ("reference").
 
     Undecided are programs on which the compiler itself fails, and those for which the machine was too busy.
 
@@ -168,9 +168,9 @@ class CppVerifier:
             found = Finding(start + nul, start + nul + 1, "compile-error", "refuted", "a NUL character")
             return Verdict.wrong(self._compiles(program, compiled=False), found, reason=found.message)
         depth = nesting(program.text)
-        if depth > _MAX_NESTING:
-            facts = {"nesting": depth, "allowed": _MAX_NESTING}
-            message = f"brackets are nested {depth} deep, more than {_MAX_NESTING}"
+        if depth > MAX_NESTING:
+            facts = {"nesting": depth, "allowed": MAX_NESTING}
+            message = f"brackets are nested {depth} deep, more than {MAX_NESTING}"
             return Verdict.wrong(Finding(start, end, "compile-limit", "fatal", message, facts))
         judged = self._judge.judge(program.text, task.tests)
         if judged.undecided:
