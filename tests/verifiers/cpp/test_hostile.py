@@ -145,6 +145,16 @@ def test_what_is_no_program_is_wrong(tight, response, kind):
     assert all(tight.check_finding(f, response, REFERENCE) for f in verdict.findings)
 
 
+def test_what_cannot_be_printed_is_escaped_once(tight):
+    response = REFERENCE["solution"].replace("int main", "\ud800 int main")
+    verdict = tight.verify(response, REFERENCE)
+    assert "without '\\ud800' the program is right" in [f.message for f in verdict.findings]
+    assert "\\\\" not in verdict.explain(response)
+    assert verdict.explain(response).replace("\n", "").isprintable()
+    escapes = tight.verify(HEAD + 'int main() { std::cout << "\\x1b[2J"; }', TESTS_ONLY)
+    assert escapes.reason.startswith("prints '\\x1b[2J' instead of")
+
+
 def test_windows_line_ends_and_a_byte_order_mark(tight):
     program = REFERENCE["solution"].replace("\n", "\r\n")
     assert tight.verify(program, REFERENCE).status == "correct"

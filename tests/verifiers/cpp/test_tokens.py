@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepgym.verifiers.cpp.program import Lines, read_program
+from stepgym.verifiers.cpp.program import Lines
 from stepgym.verifiers.cpp.tokens import TokenIndex, tokenize
 
 
@@ -52,32 +52,6 @@ def test_the_token_at_a_place(program, place):
     expected = covering or before[-1:] or index.tokens[:1]
     assert found == (expected[0] if expected else None)
     assert index.before(place) == (before[-1] if before else None)
-
-
-@pytest.mark.parametrize(
-    ("response", "program"),
-    [
-        ("int main() {}", "int main() {}"),
-        ("Here:\n```cpp\nint x;\n```\nDone.", "int x;\n"),
-        ("```cpp\nint x;", "int x;"),
-        ("```\nfirst\n```\nand\n```c++\nsecond\n```", "second\n"),
-        ("```cpp\nint x;\n```\n```\n```\n", "int x;\n"),
-        ("```cpp\r\nint x;\r\n```\r\n", "int x;\r\n"),
-        ("```cpp\nopen\n```cpp\nagain\n```", "again\n"),
-        ("```cpp", ""),
-        ("", ""),
-    ],
-)
-def test_the_program_in_a_response(response, program):
-    found = read_program(response)
-    assert found.text == program
-    assert response[found.start : found.start + len(found.text)] == found.text
-
-
-@given(st.text(alphabet="a`\n c+", max_size=60))
-def test_the_program_stands_where_it_says(response):
-    found = read_program(response)
-    assert response[found.start : found.start + len(found.text)] == found.text
 
 
 @given(st.text(alphabet="aé𝟒\t\n", max_size=30))

@@ -166,6 +166,18 @@ def test_a_solution_that_is_not_right_mends_nothing(verifier):
     verdict = verifier.verify(response, reference)
     assert refuted(verdict, response) == []
     assert verdict.status == "wrong"
+    assert verdict.reason == "prints 'sum 18' instead of 'sum 12' on test 1"
+    assert note(verdict, "reference") == {"compiled": True, "test": 0}
+    itself = verifier.verify(reference["solution"], reference)
+    assert (itself.status, note(itself, "reference")) == ("wrong", {"compiled": True, "test": 0})
+    right = verifier.verify(response, REFERENCE), verifier.verify(SOLUTION, reference)
+    assert not any(f.kind == "reference" for verdict in right for f in verdict.findings)
+
+
+def test_a_decimal_point_does_not_make_an_integer_right(verifier):
+    response = '#include <cstdio>\nint main() { puts("12345670.0"); }'
+    reference = {"tests": [{"input": "", "output": "12345678"}]}
+    assert verifier.verify(response, reference).status == "wrong"
 
 
 def test_warnings_claim_nothing(verifier):
@@ -199,7 +211,19 @@ def test_sanitizers_say_where(sanitizing):
         ("0.5", "0.50000001", True),
         ("0.5", "0.51", False),
         ("1000000.0", "1000000.5", True),
-        ("1", "1.0", True),
+        ("1", "1.0", False),
+        ("1.0", "1", True),
+        ("12345678", "12345670.0", False),
+        ("5", "5.", False),
+        ("1e3", "1000", True),
+        ("1000", "1e3", False),
+        ("5.0", "٥.0", False),
+        ("٥.0", "5.0", False),
+        ("1_0.0", "10.0", False),
+        ("1.0", "1_0e-1", False),
+        ("1e999", "2e999", False),
+        ("nan", "NaN", False),
+        ("-inf", "-1e999", False),
         ("1", "01", False),
         ("nan.", "nan.", True),
         ("1.5", "inf", False),

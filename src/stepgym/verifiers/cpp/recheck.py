@@ -35,9 +35,7 @@ class Rechecker:
         """Whether the finding holds for this program and task; evidence that is not of its form shows nothing."""
         if finding.severity in ("warning", "note"):
             return True
-        if not isinstance(finding.kind, str) or not isinstance(finding.evidence, Mapping):
-            return False
-        if type(finding.start) is not int or type(finding.end) is not int:
+        if not _has_its_types(finding):
             return False
         if (finding.kind == "program") != (finding.severity == "proved"):
             return False
@@ -97,8 +95,20 @@ class Rechecker:
         run = judged.failed_run
         if run is None or run.failure != finding.kind or run.test != facts.get("test"):
             return False
+        if facts.get("line", run.line) != run.line or facts.get("returned", run.code) != run.code:
+            return False
         shown = Locator(program, task, self.plain, None, 0).counterexample(run)
         return finding.kind != "wrong-output" or shown["expected"] == facts.get("expected")
+
+
+def _has_its_types(finding: Any) -> bool:
+    """Whether a finding, which may come from any JSON, is what its type says."""
+    return (
+        isinstance(finding.kind, str)
+        and isinstance(finding.evidence, Mapping)
+        and type(finding.start) is int
+        and type(finding.end) is int
+    )
 
 
 def _read_edits(items: Any, program: Program) -> list[Edit]:
