@@ -53,6 +53,16 @@ def test_a_wrong_answer_has_its_place_in_the_action() -> None:
     assert check_finding(info["verdict"].findings[0], action, "520")
 
 
+def test_a_percent_sign_is_part_of_the_answer_to_a_made_up_problem(tmp_path: Path) -> None:
+    assert [env_at().step(f"<answer>{text}</answer>")[1] for text in ("520%", "520 percent", "$520")] == [0.0, 0.0, 1.0]
+    assert env_at(verifier_kwargs={"conventions": "gsm8k"}).step("<answer>520%</answer>")[1] == 1.0
+    path = tmp_path / "train.jsonl"
+    path.write_text(json.dumps(GSM8K))  # rows of GSM8K may ask for a percentage and hold the number alone
+    env = ToolMathEnv(path=path)
+    env.reset(seed=0)
+    assert env.step("<answer>62%</answer>")[1] == 1.0
+
+
 @pytest.mark.parametrize(
     ("action", "observation"),
     [

@@ -20,7 +20,7 @@ from stepgym.envs.tools.tool_env import ToolEnv
 from stepgym.envs.tools.turns import ANSWER
 from stepgym.envs.tools.word_problems import LARGEST, STEPS, draw_word_problem, word_problem_from_id
 from stepgym.errors import InvalidInputError
-from stepgym.verifiers import Verifier
+from stepgym.verifiers import AnswerConventions, Verifier
 
 TAG = "math_exp"
 """The tag of the calculator."""
@@ -42,7 +42,8 @@ class ToolMathEnv(ToolEnv):
         steps: How many calculations a made-up problem takes, from 2 to 6, or the smallest and the largest number.
         largest: Bound on the numbers in the text of a made-up problem, 10 to 1000.
         max_calls: How many calculations.
-        verifier: Judges answers, see `TaskEnv`.
+        verifier: Judges answers, see `TaskEnv`. Without `path` and `verifier_kwargs`, "math-answer" reads a percent
+            sign in answers as a hundredth: no made-up problem asks for a percentage, so `3000%` is not 3000.
         verifier_kwargs: Arguments for a verifier given by name.
         instructions: None for instructions that name the tags and the limit.
         actions: How actions are read out of what a model wrote, see `TextEnv`; None takes the whole text.
@@ -67,6 +68,8 @@ class ToolMathEnv(ToolEnv):
         actions: ActionsLike | None = None,
         render_mode: str | None = None,
     ) -> None:
+        if path is None and verifier == "math-answer" and verifier_kwargs is None:
+            verifier_kwargs = {"conventions": AnswerConventions(percent="value")}
         super().__init__(
             verifier,
             verifier_kwargs=verifier_kwargs,

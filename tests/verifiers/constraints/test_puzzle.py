@@ -49,9 +49,10 @@ def test_a_broken_reference_is_refused_with_what_is_wrong(reference: Any, messag
         Puzzle.from_reference(reference)
 
 
-def test_deep_trees_are_refused() -> None:
+@pytest.mark.parametrize("depth", [31, 200, 5_000])
+def test_deep_trees_are_refused(depth: int) -> None:
     tree: Any = ["is", "Ann", 1]
-    for _ in range(200):
+    for _ in range(depth):
         tree = ["not", tree]
     with pytest.raises(InvalidInputError, match="nested 30 deep"):
         Puzzle.from_reference(changed(clues=[{"words": "x", "holds": tree}]))

@@ -63,6 +63,41 @@ def test_rows_with_two_values(response: str) -> None:
     assert said(response, VISITS) == {"Ann's day": ("Monday", "Monday"), "Ann's hour": ("9:00", "9:00")}
 
 
+@pytest.mark.parametrize("hour", ["09:00", "9.00", "9 am", "9am", "9:00 AM", "at 9 a.m."])
+def test_times_in_many_spellings(hour: str) -> None:
+    assert said(f"Ann: Monday {hour}", VISITS)["Ann's hour"] == ("9:00", hour.removeprefix("at "))
+    together: dict[str, Any] = {
+        "variables": {"Eve": ["Monday 9:00", "Monday 14:00"]},
+        "clues": [{"words": "She comes early.", "holds": ["=", "Eve", 0]}],
+    }
+    response = f"Eve: Monday {hour.removeprefix('at ')}"
+    assert said(response, together) == {"Eve": ("Monday 9:00", response.removeprefix("Eve: "))}
+    assert said("Eve: Monday 2 pm", together)["Eve"][0] == "Monday 14:00"
+    assert said("Eve: Monday 9 pm", together) == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        ("3.0", "3"),
+        ("3.00", "3"),
+        ("03", "3"),
+        ("three", "3"),
+        ("Nine", "9"),
+        ("3.05", ""),
+        ("twenty-one", ""),
+        ("ten", ""),
+    ],
+)
+def test_numbers_in_many_spellings(value: str, number: str) -> None:
+    assert said(f"A: {value}", SUMS) == ({"A": (number, value)} if number else {})
+
+
+def test_a_number_word_is_a_value_only_behind_a_name_or_beside_a_sign() -> None:
+    assert said("Seat one: Cy", SEATS) == {"Cy": ("1", "Cy")}
+    assert said("No one but Cy sits at an end", SEATS) == {}
+
+
 @pytest.mark.parametrize(
     "response",
     [
@@ -118,6 +153,12 @@ def test_a_slip_in_one_line_does_not_end_the_answer() -> None:
 
 def test_only_the_end_of_a_long_response_is_read() -> None:
     assert said("Ann: knight\n" + "word " * 5_000 + "\nBob: knave", KNIGHTS) == {"Bob": ("knave", "knave")}
+
+
+def test_the_end_that_is_read_begins_with_a_whole_line() -> None:
+    response = "Annabel: knave\n" * 2_001
+    reading = reader_of(Puzzle.from_reference(KNIGHTS)).read(response)
+    assert {response[m.start : m.end] for m in reading.misfits} == {"Annabel"}
 
 
 @given(st.text(alphabet="AnBob: =kightve12\n.,*-|<\\{}()", max_size=80))

@@ -122,6 +122,40 @@ def test_a_finding_that_was_tampered_with_does_not_hold() -> None:
     assert not VERIFIER.check_finding(type(proved).from_dict(claimed), response, SEATS)
 
 
+@pytest.mark.parametrize(
+    ("response", "refuted", "message"),
+    [
+        ("Ann: knight/knave\nBob: knave", "knight/knave", "expected a line"),
+        ("Ann: knight\nBob: knave; no wait, Bob: knight", "knight", "two values are given for Bob"),
+        ("Ann: knight\nBob: knave\nBob: knave; no wait, Bob: knight", "knight", "two values are given for Bob"),
+        ("Answer:\nAnn: knight\nBob: knave, although the longer I think of it the clue says", "although", "a line"),
+        ("Bob: " + "1" * 5_000 + "\nAnn: knight", "1" * 5_000, "no value of Bob"),
+        ("Bob: " + "so " * 2_000 + "spy\nAnn: knight", "spy", "no value of Bob"),
+    ],
+)
+def test_no_value_vanishes_without_a_finding_on_whole_words(response: str, refuted: str, message: str) -> None:
+    verdict = VERIFIER.verify(response, KNIGHTS)
+    found = [f for f in verdict.findings if f.severity == "refuted"]
+    assert (verdict.status, [response[f.start : f.end] for f in found]) == ("wrong", [refuted])
+    assert message in found[0].message
+    assert VERIFIER.check_finding(found[0], response, KNIGHTS)
+
+
+@pytest.mark.parametrize("line", ["Ann: knight\n", "Ann: knave\n", "Zoe: knave\n", "Ann: spy\n", "Ann: knight/knave\n"])
+def test_what_is_said_again_and_again_has_few_findings(line: str) -> None:
+    verdict = VERIFIER.verify(line * 110_000, KNIGHTS)
+    assert verdict.status == "wrong"
+    assert [finding.end for finding in verdict.findings]
+    assert len(verdict.findings) <= 4
+    many = "".join(f"Zoe{number}: knave\n" for number in range(1_000))
+    assert len(VERIFIER.verify(many, KNIGHTS).findings) <= 100
+
+
+def test_a_second_value_counts_however_often_the_first_was_said() -> None:
+    response = "Ann: knight\n" * 10 + "Bob: knave\nAnn: knave\n" + "Ann: knight\n" * 10
+    assert VERIFIER.verify(response, KNIGHTS).status == "wrong"
+
+
 CASES: list[dict[str, Any]] = [
     {"response": "1. Cy\n2. Ann\n3. Bob", "reference": SEATS, "expected": "correct"},
     {"response": "1. Ann\n2. Cy\n3. Bob", "reference": SEATS, "expected": "wrong"},
@@ -132,6 +166,10 @@ CASES: list[dict[str, Any]] = [
     {"response": "Ann: Monday\nBob: Tuesday 9:00", "reference": VISITS, "expected": "wrong"},
     {"response": "A=4, B=3", "reference": SUMS, "expected": "correct"},
     {"response": "A=4, B=33", "reference": SUMS, "expected": "wrong"},
+    {"response": "A = 4.0, B = three", "reference": SUMS, "expected": "correct"},
+    {"response": "A = four, B = 2.0", "reference": SUMS, "expected": "wrong"},
+    {"response": "Ann: Monday 09:00\nBob: Tuesday at 2 pm", "reference": VISITS, "expected": "correct"},
+    {"response": "Ann: Monday 9 pm\nBob: Tuesday 14:00", "reference": VISITS, "expected": "wrong"},
 ]
 
 

@@ -53,7 +53,7 @@ def load_hotpot(path: str | PathLike[str], *, on_error: OnError = "raise") -> Qu
     try:
         place = find_file(fspath(path))
     except InvalidInputError as error:
-        raise InvalidInputError(f"{error} {HOTPOT_HELP}") from error
+        raise InvalidInputError(f"{str(error).rstrip('.')}. {HOTPOT_HELP}") from error
     stamp = place.stat()
     return _loaded(place, stamp.st_mtime_ns, stamp.st_size, on_error)
 

@@ -18,7 +18,7 @@ from stepgym.errors import InvalidInputError
 
 Kind = Literal["bool", "int"]
 
-_MAX_DEPTH = 30
+MAX_DEPTH = 30
 _MAX_NODES = 2_000
 # Every value fits into the integers of NumPy with room to spare.
 _MAX_MAGNITUDE = 10**15
@@ -69,9 +69,9 @@ class ExpressionReader:
     def _read(self, tree: Any, depth: int) -> tuple[Node, Kind, int]:
         """The node, its kind and a bound on its magnitude."""
         self._nodes += 1
-        if depth > _MAX_DEPTH or self._nodes > _MAX_NODES:
+        if depth > MAX_DEPTH or self._nodes > _MAX_NODES:
             raise InvalidInputError(
-                f"the statements of a puzzle may have {_MAX_NODES} parts, nested {_MAX_DEPTH} deep; this has more"
+                f"the statements of a puzzle may have {_MAX_NODES} parts, nested {MAX_DEPTH} deep; this has more"
             )
         if type(tree) is int and abs(tree) <= _MAX_MAGNITUDE:
             return Node("int", (), tree), "int", abs(tree)

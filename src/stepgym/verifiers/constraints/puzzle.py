@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from stepgym.errors import InvalidInputError
-from stepgym.verifiers.constraints.expression import ExpressionReader, Node, evaluate, variables_of
+from stepgym.verifiers.constraints.expression import MAX_DEPTH, ExpressionReader, Node, evaluate, variables_of
 
 Form = Literal["pairs", "equations", "list"]
 Value = int | str
@@ -93,7 +93,9 @@ class Puzzle:
             raise InvalidInputError(f"constraints: the reference must be a puzzle, a mapping, got {reference!r:.80}")
         try:
             return _parsed(json.dumps(reference))
-        except (TypeError, RecursionError) as error:
+        except RecursionError:
+            raise InvalidInputError(f"constraints: statements may be nested {MAX_DEPTH} deep; this has more") from None
+        except TypeError as error:
             raise InvalidInputError(f"constraints: the reference is no JSON value: {error}") from error
 
     def violated(self, codes: Sequence[int]) -> list[Clue]:

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass, field
-from typing import Literal
 
-from stepgym.verifiers.constraints.cores import Given
+from stepgym.verifiers.constraints.near_misses import NearMisses
 from stepgym.verifiers.constraints.puzzle import Puzzle
+from stepgym.verifiers.constraints.statements import Misfit, Reading, Statement
 from stepgym.verifiers.constraints.words import Token, WordFinder
+
+__all__ = ["MAX_CHARACTERS", "AnswerReader", "Misfit", "Reading", "Statement", "reader_of"]
 
 MAX_CHARACTERS = 20_000
 """Only the end of a response is read."""
 
-_LONGEST_LINE = 2_000
-_LONGEST_NEAR_MISS = 40
-_LONGEST_SPAN = 12
-_MOST_PIECES = 6
 _SIGNED = re.compile(r"\w *[:=] *\w")
 _MARKER = re.compile(r"\\boxed\{|<answer>|(?<!\w)(?<!</)(?:answer|solution)(?:[ \t]+is)?\**[ \t]*[:=]", re.IGNORECASE)
 _LINE = re.compile(r"[^\n\r]*")
@@ -31,53 +28,20 @@ _NUMBERED = re.compile(r"[0-9]{1,3}[.)][ \t*_`]+")
 _SIGNS = frozenset(":=->→=>==")
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One assignment that an answer makes, and the place of the part of it that can be wrong."""
-
-    given: Given
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Misfit:
-    """Something that stands where a name or a value belongs and is none, or a short line that almost is one."""
-
-    kind: Literal["unknown-name", "out-of-domain", "unreadable"]
-    row: str
-    start: int
-    end: int
-
-
-@dataclass(slots=True)
-class Reading:
-    """What an answer says, in the order of the text."""
-
-    statements: list[Statement] = field(default_factory=list)
-    misfits: list[Misfit] = field(default_factory=list)
-    lines: int = 0
-
-    def add(self, other: Reading) -> None:
-        """Append what a further line says."""
-        self.statements += other.statements
-        self.misfits += other.misfits
-        self.lines += other.lines
-
-
 class AnswerReader:
     """Reads answers to one puzzle."""
 
     def __init__(self, puzzle: Puzzle) -> None:
         self._puzzle = puzzle
         self._words = WordFinder(puzzle)
+        self._misses = NearMisses(puzzle, self._words)
         self._listed = puzzle.form == "list"
         words = all(isinstance(value, str) for variable in puzzle.variables for value in variable.values)
         self._grouped = words and not self._listed and all(len(row) == 1 for row in puzzle.rows.values())
 
     def read(self, response: str) -> Reading:
         """What the answer in a response says."""
-        start = max(0, len(response) - MAX_CHARACTERS)
+        start = _beginning(response)
         markers = list(_MARKER.finditer(response, start))
         if markers:
             return self._read_all(response, markers[-1].end(), len(response))
@@ -85,12 +49,12 @@ class AnswerReader:
 
     def read_action(self, action: str) -> Reading:
         """What a text that should hold assignments alone says."""
-        return self._read_all(action, max(0, len(action) - MAX_CHARACTERS), len(action))
+        return self._read_all(action, _beginning(action), len(action))
 
     def _read_all(self, response: str, start: int, end: int) -> Reading:
         reading = Reading()
         for line in _LINE.finditer(response, start, end):
-            found = self._read_line(response, *line.span()) or self._near_miss(response, *line.span())
+            found = self._read_line(response, *line.span()) or self._misses.read(response, *line.span(), marked=True)
             reading.add(found or Reading())
         return reading
 
@@ -108,7 +72,7 @@ class AnswerReader:
                 missing -= {statement.given[0] for statement in found.statements}
                 continue
             # A slip in one line does not end the answer, unless what follows is an answer already.
-            near = self._near_miss(response, *line.span()) if missing else None
+            near = self._misses.read(response, *line.span()) if missing else None
             if near is not None and _SIGNED.search(line.group()):
                 block += [*odd, near]
                 odd = []
@@ -123,27 +87,11 @@ class AnswerReader:
             reading.add(found)
         return reading
 
-    def _near_miss(self, response: str, start: int, end: int) -> Reading | None:
-        """A short line that begins like one of the answer, with the place that is most likely wrong."""
-        start, end = _stripped(response, start, end)
-        if not 0 < end - start <= _LONGEST_NEAR_MISS:
-            return None
-        tokens = self._words.tokens(response, start, end)
-        begins = self._words.begins_like_a_row(response[start:end])
-        ends = bool(tokens) and tokens[-1].kind in ("label", "value")
-        if len(tokens) > (_MOST_PIECES if begins else _MOST_PIECES // 2) or not (begins or ends):
-            return None
-        if end - start > _LONGEST_SPAN:
-            odd = [token for token in tokens if token.kind == "word"] or tokens[-1:]
-            start, end = (odd[0].start, odd[0].end) if odd else (start, end)
-            start = max(start, end - _LONGEST_SPAN)
-        return Reading(misfits=[Misfit("unreadable", "", start, end)], lines=1)
-
     def _read_line(self, response: str, start: int, end: int) -> Reading | None:
         """What a line says; None if it is no line of assignments."""
         lead = _LEAD.match(response, start, end)
         start = lead.end() if lead else start
-        if start == end or end - start > _LONGEST_LINE:
+        if start == end:
             return None
         tokens = self._words.tokens(response, start, end)
         numbered = _NUMBERED.match(response, start, end)
@@ -258,12 +206,13 @@ class AnswerReader:
         return place
 
 
-def _stripped(text: str, start: int, end: int) -> tuple[int, int]:
-    while start < end and text[start].isspace():
-        start += 1
-    while end > start and text[end - 1].isspace():
-        end -= 1
-    return start, end
+def _beginning(response: str) -> int:
+    """Where the end that is read begins: with a whole line, or a whole word, if there is one."""
+    start = max(0, len(response) - MAX_CHARACTERS)
+    if start == 0 or response[start - 1] in "\r\n":
+        return start
+    whole = re.compile(r"[\r\n]").search(response, start) or re.compile(r"\s").search(response, start)
+    return whole.end() if whole else start
 
 
 @functools.lru_cache(maxsize=256)

@@ -16,6 +16,7 @@ from stepgym.verifiers.constraints.puzzle import Puzzle
 from stepgym.verifiers.constraints.reading import reader_of
 from stepgym.verifiers.constraints.solver import consistent_by_solver
 from stepgym.verifiers.constraints.space import table_of
+from stepgym.verifiers.constraints.words import WordFinder
 from stepgym.verifiers.verdict import Finding
 
 _MOST_TRIES = 300_000
@@ -32,7 +33,7 @@ def check_finding(finding: Finding, response: str, reference: Any, *, timeout: f
     if finding.kind == "no-answer":
         reading = reader_of(puzzle).read(response)
         return not reading.statements
-    if finding.kind == "unreadable":
+    if finding.kind in ("unreadable", "two-values"):
         return not any(
             s.start < finding.end and finding.start < s.end for s in reader_of(puzzle).read(response).statements
         )
@@ -74,7 +75,10 @@ def _stands_there(span: str, given: Given, puzzle: Puzzle) -> bool:
     spelled = [str(value), *(alias for alias, what in puzzle.aliases.items() if what == value)]
     spelled += [label for label, places in puzzle.rows.items() if given[0] in places]
     said = " ".join(span.lower().split())
-    return said in [word.lower() for word in spelled] or (type(value) is int and said.lstrip("0") == str(value))
+    if said in [word.lower() for word in spelled] or (type(value) is int and said.lstrip("0") == str(value)):
+        return True
+    read = WordFinder(puzzle).tokens(f": {said}", 0, len(said) + 2)  # 3.0, "three" or "9 am", as behind a name
+    return [token.what for token in read if token.kind == "value"] == [value] and len(read) == 2
 
 
 def _contradictory(

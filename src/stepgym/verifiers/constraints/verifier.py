@@ -18,6 +18,8 @@ from stepgym.verifiers.verdict import Finding, Verdict
 Engine = Literal["auto", "enumeration", "z3"]
 
 _SHOWN_CLUES = 3
+# What makes an answer wrong even if all else is complete and right.
+_ALWAYS = ("out-of-domain", "two-values")
 
 
 class ConstraintsVerifier:
@@ -25,7 +27,8 @@ class ConstraintsVerifier:
 
     Each value that is given has a finding. It is refuted if no solution has it, with a core: clues it cannot hold
     with, none of which can be left out. It is proved if every solution has it. Where a puzzle has several solutions, a
-    value is refuted that cannot hold together with those before it. Values are compared with clues, not with a stored
+    value is refuted that cannot hold together with those before it. What is said more than four times has findings
+    at the first four places. Values are compared with clues, not with a stored
     solution: every assignment that satisfies all clues is correct. An answer that leaves something out is wrong.
 
     Small puzzles are decided by listing all assignments, larger ones by z3 (extra `smt`) in a worker process. Whether
@@ -99,11 +102,12 @@ class ConstraintsVerifier:
         if not reading.statements and not reading.misfits:
             what = Finding(0, len(response), "no-answer", "fatal", "there is no assignment", {})
             return Verdict.wrong(what, reason=f"no answer: {_listed(missing)} not given")
+        reading = reading.few(response)
         violated = [] if missing else puzzle.violated([said[place] for place in range(len(puzzle.variables))])
-        misfits = [_misfit(one, puzzle) for one in reading.misfits if one.kind == "out-of-domain"]
+        misfits = [_misfit(one, puzzle) for one in reading.misfits if one.kind in _ALWAYS]
         if not missing and not violated and not misfits and _single(reading, said):
             return self._right(reading, puzzle, said)
-        misfits += [_misfit(one, puzzle) for one in reading.misfits if missing and one.kind != "out-of-domain"]
+        misfits += [_misfit(one, puzzle) for one in reading.misfits if missing and one.kind not in _ALWAYS]
         all_standings = self._standings(reading, puzzle, reference, space, before)
         broken, standings = all_standings[: len(before)], all_standings[len(before) :]
         findings = [_finding(s, w, puzzle) for s, w in zip(reading.statements, standings, strict=True)]
@@ -218,6 +222,9 @@ def _misfit(misfit: Misfit, puzzle: Puzzle) -> Finding:
     if misfit.kind == "unreadable":
         message = "expected a line of the answer, which this is not"
         return Finding(misfit.start, misfit.end, "unreadable", "refuted", message, {})
+    if misfit.kind == "two-values":
+        message = f"two values are given for {misfit.row}"
+        return Finding(misfit.start, misfit.end, "two-values", "refuted", message, {"row": misfit.row})
     values = list(dict.fromkeys(str(v) for place in puzzle.rows[misfit.row] for v in puzzle.variables[place].values))
     message = f"no value of {misfit.row}: expected one of {_listed(values)}"
     return Finding(misfit.start, misfit.end, "out-of-domain", "refuted", message, {"row": misfit.row})
