@@ -84,6 +84,13 @@ def test_one_token_from_the_example_is_refuted_too():
     assert marked["fatal"]
 
 
+def test_the_length_of_a_long_answer_is_the_true_one():
+    response = "<SMILES>" + "C" * 1_000_000 + "</SMILES>"
+    (finding,) = VERIFIER.verify(response, REFERENCE).findings
+    assert (finding.start, finding.end, finding.evidence["characters"]) == (8, 1_000_008, 1_000_000)
+    assert check_finding(finding, response, REFERENCE, verifier=VERIFIER)
+
+
 def test_a_broken_smiles_without_an_example_has_its_faults_refuted():
     assert judge("OC(=O)c1ccc(C)cc", ALONE)[1]["refuted"] == ["1"]
     assert judge("OC(=O)(=O)c1ccccc1", ALONE)[1]["refuted"] == ["C", "=O"]

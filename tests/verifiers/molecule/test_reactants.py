@@ -58,8 +58,18 @@ def test_a_surplus_reactant_is_refuted():
     assert "".join(proved).replace(".", "") == "OC(=O)c1ccccc1NCC"
 
 
-def test_the_product_itself_is_wrong():
-    assert judge("CCNC(=O)c1ccccc1")[0].status == "wrong"
+@pytest.mark.parametrize("besides", ["", ".O", ".NCC"])
+def test_the_product_itself_is_refuted(besides):
+    verdict, marked, proved = judge("CCNC(=O)c1ccccc1" + besides)
+    assert verdict.status == "wrong"
+    assert "CCNC(=O)c1ccccc1" in marked
+    assert proved == (["NCC"] if besides == ".NCC" else [])
+
+
+def test_what_binds_a_wrong_atom_is_not_proved():
+    _, marked, proved = judge("OC(=O)c1ccc(CCBr)cc1.NCC")
+    assert marked == ["CCBr"]
+    assert proved == ["OC(=O)c1ccc", "cc1", "NCC"]
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,40 @@ def test_stereo_isotopes_and_fragments_count(product, answer, right):
     assert judge(answer, {"product": product})[0].status == ("correct" if right else "wrong")
 
 
+@pytest.mark.parametrize(
+    ("product", "answer", "place", "what"),
+    [
+        ("C[C@H](N)C(=O)O", "N[C@H](C)C(=O)O", ["[C@H]"], "handedness"),
+        ("C[C@H](N)C(=O)O", "CC(N)C(=O)O", ["C"], "handedness"),
+        ("CC(N)C(=O)O", "N[C@H](C)C(=O)O", ["[C@H]"], "handedness"),
+        ("C[C@H](N)[C@H](O)CC", "C[C@@H](N)[C@@H](O)CC", ["[C@@H]", "[C@@H]"], "handedness"),
+        ("C/C=C/C", "C/C=C\\C", ["\\"], "sides of a double bond"),
+    ],
+)
+def test_another_stereo_is_named_and_refuted_at_its_atom(product, answer, place, what):
+    verdict, marked = judge(answer, {"product": product})
+    assert marked == place
+    assert f"the same molecule but for its stereo ({what})" in verdict.reason
+
+
+@pytest.mark.parametrize("answer", ["CCO ethanol", "CCO |$;;$|", "CCO\tx", "CCO\nCCO"])
+def test_what_follows_white_space_is_refuted_as_one(answer):
+    verdict, marked = judge(answer, {"product": "CCO"})
+    assert marked == [answer[3:]]
+    assert [f.end - f.start for f in verdict.findings if f.severity == "proved"] == [3]
+    assert judge(answer, {"product": "CCN"})[1] == [answer[3:]]
+
+
+def test_a_bond_to_a_wrong_atom_is_not_proved():
+    verdict, marked = judge("CCO->[Na+]", {"product": "CCO"})
+    assert marked == ["[Na+]"]
+    assert [f.end - f.start for f in verdict.findings if f.severity == "proved"] == [3]
+
+
+def test_a_message_holds_no_control_characters():
+    assert all(f.message.isprintable() for f in judge("CCO \x1b[31m", {"product": "CCO"})[0].findings)
+
+
 def test_scores_stand_beside_the_verdict():
     def scores(answer):
         return next(f.evidence for f in judge(answer)[0].findings if f.kind == "scores")

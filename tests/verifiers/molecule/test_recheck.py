@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("rdkit", reason="needs the extra chem")
 
-from stepgym.verifiers import MoleculeVerifier, ReactantsVerifier, ReactionProductVerifier
+from stepgym.verifiers import Finding, MoleculeVerifier, ReactantsVerifier, ReactionProductVerifier
 
 PRODUCT = {"product": "CC(=O)OCCc1ccccc1"}
 
@@ -85,3 +85,46 @@ def test_a_fault_of_a_valid_smiles_does_not_hold():
     finding = finding_of(verifier, response, {"requirements": [{"rings": 0}]}, "branch")
     valid = replace(finding, evidence={**finding.evidence, "smiles": "CC"})
     assert not verifier.check_finding(valid, response, {"requirements": [{"rings": 0}]})
+
+
+@pytest.mark.parametrize(
+    "kind", ["nonsense", "repair", "matching", "molecule", "difference", "radical", "stereo", "tail"]
+)
+@pytest.mark.parametrize("severity", ["refuted", "proved", "fatal"])
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        {},
+        {"smiles": "CCO"},
+        {"smiles": 3},
+        {"smiles": "CCO", "becomes": "CCO"},
+        {"smiles": "CCO", "becomes": "CCN", "at": "x", "replace": None, "by": 1},
+        {"smiles": "CCO", "pairs": [[0, 99]], "target": "CCN"},
+        {"smiles": "CCO", "pairs": 3, "target": "CCN"},
+        {"smiles": "CCO", "atom": 10**30, "amount": "much"},
+    ],
+)
+def test_a_forged_finding_does_not_hold(kind, severity, evidence):
+    forged = Finding(0, 3, kind, severity, "", evidence)
+    reference = {"product": "CCN", "reactants": "CC.N"}
+    for verifier, known in ((MoleculeVerifier(), {"smiles": "CCN"}), (ReactantsVerifier(), reference)):
+        assert verifier.check_finding(forged, "CCO", known) is False
+
+
+def test_a_finding_on_odd_atoms_must_lie_on_one():
+    verifier, reference = MoleculeVerifier(), {"requirements": [{"group": "aldehyde"}]}
+    for response in ("[CH]CCCC=O", "*CCCCC=O", "[C-10]CCCC=O", "[300CH3]CC=O"):
+        (finding,) = [f for f in verifier.verify(response, reference).findings if f.severity == "refuted"]
+        assert verifier.check_finding(finding, response, reference)
+        assert not verifier.check_finding(
+            replace(finding, start=len(response) - 1, end=len(response)), response, reference
+        )
+        assert not verifier.check_finding(
+            replace(finding, evidence={**finding.evidence, "atom": 1}), response, reference
+        )  # fmt: skip
+
+
+def test_a_part_in_common_holds_no_other_atom():
+    verifier, response = ReactionProductVerifier(), "CC(=O)OCCc1ccc(CC(N)C)cc1"
+    finding = finding_of(verifier, response, PRODUCT, "matching")
+    assert not verifier.check_finding(replace(finding, end=len(response)), response, PRODUCT)

@@ -8,8 +8,10 @@ from typing import Any
 from stepgym.verifiers.molecule.candidate import Candidate, Span
 from stepgym.verifiers.molecule.molecules import MAX_ATOMS, Molecule, is_large, rdkit
 from stepgym.verifiers.molecule.overlap import Overlap, common_part
-from stepgym.verifiers.molecule.problems import find_problems
+from stepgym.verifiers.molecule.problems import WIDEST, find_problems
 from stepgym.verifiers.molecule.repair import Repair, find_repair, text_repair
+from stepgym.verifiers.molecule.shared import shared_places
+from stepgym.verifiers.molecule.stereo import stereo_difference
 from stepgym.verifiers.molecule.target import MOST_TOKENS, Target
 from stepgym.verifiers.verdict import Finding, Severity, Verdict
 
@@ -29,7 +31,13 @@ def invalid(candidate: Candidate, target: Target | None) -> list[Finding]:
         return [candidate.whole("length", "fatal", message, {"characters": len(candidate.text)})]
     problems = find_problems(candidate.reading)
     near = problems[0].start if problems else None
-    repair = target and _repair(candidate, target, near)
+    tail = next((problem.start for problem in problems if problem.kind == "tail"), None)
+    if tail is None:
+        repair = target and _repair(candidate, target, near)
+    else:
+        # Nothing behind white space is read, so all of it goes or nothing does.
+        head = Candidate(candidate.start, candidate.text[:tail])
+        repair = Repair(tail, len(candidate.text), "") if target and head.is_target(target) else None
     severity: Severity = "note" if repair else "refuted"
     findings = [
         Finding(
@@ -49,20 +57,23 @@ def invalid(candidate: Candidate, target: Target | None) -> list[Finding]:
     return findings or [candidate.whole("unreadable", "fatal", "RDKit reads no molecule in it", facts)]
 
 
-def mended(candidate: Candidate, repair: Repair, target: Target, reason: str) -> list[Finding]:
-    """The token that must be replaced, refuted, and everything around it, which then is right."""
+def mended(
+    candidate: Candidate, repair: Repair, target: Target, reason: str, *, besides: Iterable[Span] = ()
+) -> list[Finding]:
+    """The token that must be replaced, refuted, and what is around it, which then is right, but for some places."""
     start, end = repair.start, repair.end
     if start == end:
         # Something is missing here: the token that stands in its place, or the last one.
         token = next((t for t in candidate.reading.tokens if t.end > start), candidate.reading.tokens[-1])
         start, end = token.start, token.end
     written = candidate.text[repair.start : repair.end]
+    shown = written if written.isprintable() and len(written) <= 2 * WIDEST else "these characters"
     if not written:
         what = f"{repair.by} is missing here"
     elif repair.by:
-        what = f"{repair.by} instead of {written}"
+        what = f"{repair.by} instead of {shown}"
     else:
-        what = f"without {written}"
+        what = f"without {shown}"
     facts = {
         "replace": written,
         "by": repair.by,
@@ -72,7 +83,7 @@ def mended(candidate: Candidate, repair: Repair, target: Target, reason: str) ->
     }
     span = candidate.start + start, candidate.start + end
     wrong = Finding(*span, "repair", "refuted", f"{reason}: {what}", facts)
-    return [wrong, *_around(candidate, [span], facts)]
+    return [wrong, *_around(candidate, sorted([span, *besides]), facts)]
 
 
 def near_miss(candidate: Candidate, target: Target) -> Repair | None:
@@ -83,6 +94,16 @@ def near_miss(candidate: Candidate, target: Target) -> Repair | None:
 
 def different(candidate: Candidate, target: Target) -> list[Finding]:
     """Where a valid molecule differs from the target: one token, or the atoms beyond the part they share."""
+    otherwise = stereo_difference(candidate, target)
+    if otherwise is not None:
+        reason = f"the same molecule but for its stereo ({otherwise.what})"
+        if otherwise.repair is not None:
+            return mended(candidate, otherwise.repair, target, reason)
+        places = candidate.places(otherwise.atoms)
+        facts = {"target": target.spellings[0], "smiles": candidate.text, "at": candidate.start}
+        if not 0 < len(places) <= _MOST:
+            return [candidate.whole("stereo", "fatal", reason, facts)]
+        return [Finding(*place, "stereo", "refuted", reason, facts) for place in places]
     repair = near_miss(candidate, target)
     if repair is not None:
         return mended(candidate, repair, target, "another molecule than asked for")
@@ -92,7 +113,7 @@ def different(candidate: Candidate, target: Target) -> list[Finding]:
 def beyond_common_part(candidate: Candidate, target: Target) -> list[Finding]:
     """The atoms of a valid molecule that the part shared with the target leaves out or that lack neighbours there."""
     molecule = candidate.molecule
-    facts: dict[str, Any] = {"target": target.spellings[0], "smiles": candidate.text}
+    facts: dict[str, Any] = {"target": target.spellings[0], "smiles": candidate.text, "at": candidate.start}
     sizes = molecule.GetNumAtoms(), target.molecule.GetNumAtoms()
     if min(sizes) < _ENOUGH * max(sizes) or similarity(candidate, target) < _UNLIKE:
         return [candidate.whole("product", "fatal", "quite another molecule", facts)]
@@ -109,7 +130,8 @@ def beyond_common_part(candidate: Candidate, target: Target) -> list[Finding]:
     facts["pairs"] = [list(pair) for pair in overlap.pairs]
     message = "these atoms differ" if overlap.left else "something is missing or differs at these atoms"
     findings = [Finding(*place, "difference", "refuted", message, facts) for place in places]
-    return ordered([*findings, *_around(candidate, places, facts)])
+    shared = shared_places(candidate, target.molecule, dict(overlap.pairs), left)
+    return ordered([*findings, *(Finding(*s, "matching", "proved", "this part is right", facts) for s in shared)])
 
 
 def scores(candidate: Candidate, target: Target | None, *, exact: bool) -> Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from stepgym.verifiers.molecule.candidate import Candidate
@@ -13,6 +13,7 @@ from stepgym.verifiers.molecule.requirements import Requirement, parse_requireme
 from stepgym.verifiers.molecule.smiles_verifier import SmilesVerifier
 from stepgym.verifiers.molecule.target import Target
 from stepgym.verifiers.molecule.unmet import met, unmet
+from stepgym.verifiers.molecule.unsound import unsound
 from stepgym.verifiers.verdict import Verdict
 
 
@@ -35,7 +36,8 @@ class MoleculeVerifier(SmilesVerifier[MoleculeReference]):
 
     A requirement that asks for more than there is, such as a missing functional group, is fatal: it refutes the whole
     molecule. Of what there is too much of, the surplus atoms are refuted. Where the example is at hand and one token
-    away, that token is refuted too.
+    away, that token is refuted instead. Wildcards, radicals and absurd charges are refuted whatever the requirements,
+    unless the example has them too.
     """
 
     name = "molecule/1"
@@ -63,16 +65,19 @@ class MoleculeVerifier(SmilesVerifier[MoleculeReference]):
         values = [requirement.measure(candidate.molecule) for requirement in known.requirements]
         pairs = list(zip(known.requirements, values, strict=True))
         failed = [(requirement, value) for requirement, value in pairs if not requirement.holds(value)]
-        if not failed:
+        odd = unsound(candidate, None if target is None else target.molecule)
+        if not failed and not odd:
             measured = [list(pair) for pair in zip(known.words, values, strict=True)]
             return right(candidate, target, f"meets all {len(pairs)} requirements", {"requirements": measured})
         findings = [finding for requirement, value in failed for finding in unmet(candidate, requirement, value)]
-        reason = findings[0].message
+        reason = [*odd, *findings][0].message
         repair = target and near_miss(candidate, target)
         if repair and target:
-            findings.extend(mended(candidate, repair, target, reason))
+            # A surplus is counted from the left: it need not lie where the repair is.
+            findings = [replace(f, severity="note") if f.kind.startswith("surplus-") else f for f in findings]
+            findings += mended(candidate, repair, target, reason, besides=[(f.start, f.end) for f in odd])
         else:
-            refuted = [finding for finding in findings if finding.severity == "refuted"]
+            refuted = [finding for finding in (*odd, *findings) if finding.severity == "refuted"]
             kept = [requirement for requirement, value in pairs if requirement.holds(value)]
             findings.extend(met(candidate, kept, refuted))
-        return wrong(candidate, target, findings, reason)
+        return wrong(candidate, target, [*odd, *findings], reason)

@@ -16,6 +16,8 @@ from stepgym.verifiers.molecule.smiles_verifier import SmilesVerifier
 from stepgym.verifiers.molecule.target import Target
 from stepgym.verifiers.verdict import Finding, Verdict
 
+_COPIED = "this is the product, not a reactant"
+
 
 @dataclass(frozen=True, slots=True)
 class ReactantsReference:
@@ -33,7 +35,7 @@ class ReactantsVerifier(SmilesVerifier[ReactantsReference]):
     The reference is `{"product": "C", "reactants": "A.B", "reaction": name}`; the name may be missing. The answer is
     right if it has the same molecules as the reference, in any order, or if a named reaction (`REACTIONS`) turns them
     into the product; the evidence says which. Otherwise the findings mark the fragments, and in them the atoms, that
-    are not those of the reference.
+    are not those of the reference; a copy of the product is refuted as a whole.
 
     Args:
         round_trip: Whether other reactants than those of the reference may be right.
@@ -66,7 +68,7 @@ class ReactantsVerifier(SmilesVerifier[ReactantsReference]):
         if reaction:
             message = f"{reaction} turns these into the product"
             return right(candidate, target, message, {"reaction": reaction, "product": known.product_text})
-        return wrong(candidate, target, _by_fragment(candidate, target))
+        return wrong(candidate, target, _by_fragment(candidate, target, known.product_text))
 
     def _reaction_to(self, known: ReactantsReference, molecule: Molecule) -> str:
         """The first named reaction that makes the product of these molecules, the one of the reference first."""
@@ -81,15 +83,20 @@ class ReactantsVerifier(SmilesVerifier[ReactantsReference]):
         return ""
 
 
-def _by_fragment(candidate: Candidate, target: Target) -> list[Finding]:
-    """Fragments that the reference has are proved; each other one is compared with one that is left of it."""
+def _by_fragment(candidate: Candidate, target: Target, product: str) -> list[Finding]:
+    """Fragments that the reference has are proved; each other one is compared with one that is left of it.
+
+    The product itself is refuted, though most of its atoms come from the reactants.
+    """
     texts = candidate.text.split(".")
-    wanted = Counter(target.canonical.split("."))
-    if len(texts) < 2 or not wanted & Counter(candidate.canonical.split(".")):
+    wanted, written = Counter(target.canonical.split(".")), Counter(candidate.canonical.split("."))
+    copied = (set(product.split(".")) - set(wanted)) & set(written)
+    if not copied and (len(texts) < 2 or not wanted & written):
         return different(candidate, target)
     if any(parse(text) is None for text in texts):
         # Rings that close across a dot.
-        return different(candidate, target)
+        fatal = candidate.whole("fragment", "fatal", _COPIED, {"smiles": candidate.text})
+        return [fatal] if copied else different(candidate, target)
     places, at = [], candidate.start
     for text in texts:
         places.append(at)
@@ -101,6 +108,8 @@ def _by_fragment(candidate: Candidate, target: Target) -> list[Finding]:
         if wanted[whole.canonical] > 0:
             wanted[whole.canonical] -= 1
             findings.append(whole.whole("fragment", "proved", "one of the reactants", {"smiles": text}))
+        elif whole.canonical in copied:
+            findings.append(whole.whole("fragment", "refuted", _COPIED, {"smiles": text, "copied": True}))
         else:
             others.append(whole)
     left = list(wanted.elements())

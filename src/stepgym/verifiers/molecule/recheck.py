@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from stepgym.errors import InvalidInputError
 from stepgym.verifiers.molecule.groups import GROUPS
-from stepgym.verifiers.molecule.molecules import MAX_ATOMS, Molecule, chem, quiet, rdkit
+from stepgym.verifiers.molecule.molecules import MAX_ATOMS, Molecule, chem, parse, rdkit
 from stepgym.verifiers.molecule.reactions import run
 from stepgym.verifiers.molecule.requirements import PROPERTIES, parse_requirements
 from stepgym.verifiers.molecule.smiles import tokenize
 from stepgym.verifiers.verdict import Finding
 
-_SYNTAX = frozenset({"branch", "ring", "bond", "bracket", "element", "character", "dot"})
+_SYNTAX = frozenset({"branch", "ring", "bond", "bracket", "element", "character", "dot", "tail"})
 _CHEMISTRY = frozenset({"valence", "aromaticity", "kekulization", "unreadable"})
+_ODD = frozenset({"wildcard", "radical", "charge", "isotope"})
+_WRITTEN = re.compile(r"\[(?P<isotope>[0-9]*)(?P<symbol>\*|#[0-9]{1,3}|[A-Z][a-z]?|[a-z][a-z]?)[^\]]*\]")
 _SMALL = 1e-6
+# What evidence that is no evidence of ours leads to: facts that lack, of the wrong type, or out of range.
+_FORGED = (LookupError, TypeError, ValueError, OverflowError, AttributeError, RuntimeError, InvalidInputError)
 _MAX_PIECES = 3
 
 
@@ -24,6 +30,13 @@ def holds(finding: Finding, response: str, reference: Any) -> bool:
         return False
     if finding.severity in ("warning", "note"):
         return True
+    try:
+        return _holds(finding, response, reference)
+    except _FORGED:
+        return False
+
+
+def _holds(finding: Finding, response: str, reference: Any) -> bool:
     facts, kind = finding.evidence, finding.kind
     if kind == "length":
         return bool(finding.end - finding.start == facts["characters"] > MAX_ATOMS)
@@ -32,11 +45,17 @@ def holds(finding: Finding, response: str, reference: Any) -> bool:
     written = _plain(facts["smiles"])
     if kind in _SYNTAX or kind in _CHEMISTRY:
         # One route found the place; that RDKit refuses the whole is the other.
-        return written is None and finding.start < finding.end
-    if "becomes" in facts:
+        tail = kind != "tail" or response[finding.start].isspace()
+        return written is None and finding.start < finding.end and tail
+    if kind in _ODD:
+        return written is not None and _odd(finding, response, written)
+    if kind in ("repair", "matching") and "becomes" in facts:
         return _repair(finding, response, reference)
-    if "pairs" in facts:
-        return written is not None and _pairs(facts, written) and not _same(written, _plain(facts["target"]))
+    if kind in ("difference", "matching") and "pairs" in facts:
+        alike = written is not None and _pairs(facts, written) and not _same(written, _plain(facts["target"]))
+        return alike and (finding.severity != "proved" or _paired(finding, response, len(facts["pairs"])))
+    if kind == "stereo":
+        return _stereo(written, _plain(facts["target"]))
     if kind == "product":
         return written is not None and not _same(written, _plain(facts["target"]))
     if kind.startswith(("missing-", "surplus-")):
@@ -48,9 +67,9 @@ def holds(finding: Finding, response: str, reference: Any) -> bool:
     return kind == "molecule" and written is not None and _right(facts, written, reference)
 
 
-def _plain(smiles: str) -> Molecule:
-    with quiet():
-        return chem().MolFromSmiles(smiles)
+def _plain(smiles: str) -> Molecule | None:
+    # Not RDKit alone: it takes what follows a white space for a name.
+    return parse(smiles)
 
 
 def _smarts(group: str) -> Molecule:
@@ -119,6 +138,54 @@ def _pairs(facts: Mapping[str, Any], written: Molecule) -> bool:
     return equal and shared >= len(pairs) - _MAX_PIECES
 
 
+def _paired(finding: Finding, response: str, known: int) -> bool:
+    """All atoms written in a proved span are of the part in common."""
+    facts = finding.evidence
+    at, text = facts["at"], facts["smiles"]
+    if not isinstance(at, int) or response[at : at + len(text)] != text:
+        return False
+    atoms = [t for t in tokenize(text) if t.kind in ("atom", "bracket")]
+    pairs = dict(facts["pairs"])
+    inside = [i for i, t in enumerate(atoms) if t.start < finding.end - at and finding.start - at < t.end]
+    written: Any = _plain(text)
+    if len(atoms) != written.GetNumAtoms():
+        # Hydrogens are written out: no index of an atom is known for sure, but how many there may be is.
+        return len(inside) <= known
+    return all(index in pairs for index in inside)
+
+
+def _stereo(written: Molecule | None, target: Molecule | None) -> bool:
+    """The same without stereo, another with it."""
+    if written is None or target is None or _same(written, target):
+        return False
+    flat = [chem().Mol(molecule) for molecule in (written, target)]
+    for molecule in flat:
+        chem().RemoveStereochemistry(molecule)
+    return _same(*flat)
+
+
+def _odd(finding: Finding, response: str, written: Molecule) -> bool:
+    """Charge and isotope as the characters say; a radical by its bonds, which are none of its element's valences."""
+    facts = finding.evidence
+    atom, amount = written.GetAtomWithIdx(facts["atom"]), facts["amount"]
+    shown = _WRITTEN.fullmatch(response[finding.start : finding.end])
+    if finding.kind == "wildcard":
+        symbol = shown["symbol"] if shown else response[finding.start : finding.end]
+        return atom.GetAtomicNum() == 0 and (finding.severity == "fatal" or symbol in ("*", "#0"))
+    if shown is None and finding.severity != "fatal":
+        return False
+    if shown is not None and shown["symbol"].capitalize() not in (atom.GetSymbol(), f"#{atom.GetAtomicNum()}"):
+        return False
+    if finding.kind == "charge":
+        return bool(atom.GetFormalCharge() == amount and abs(amount) > 1)
+    if finding.kind == "isotope":
+        return bool(atom.GetIsotope() == amount and (shown is None or shown["isotope"] == str(amount)))
+    chem().Kekulize(written, clearAromaticFlags=True)
+    bonds = sum(bond.GetBondTypeAsDouble() for bond in atom.GetBonds()) + atom.GetTotalNumHs()
+    like = atom.GetAtomicNum() - atom.GetFormalCharge()
+    return like <= 0 or bonds not in list(chem().GetPeriodicTable().GetValenceList(like))
+
+
 def _requirement(facts: Mapping[str, Any], written: Molecule, too_few: bool) -> bool:
     kind, name, low, high = facts["requirement"]
     value = _measured(kind, name, written)
@@ -130,7 +197,7 @@ def _requirement(facts: Mapping[str, Any], written: Molecule, too_few: bool) -> 
 def _measured(kind: str, name: str, written: Molecule) -> float:
     """A quantity of a molecule, counted in another way than by `Requirement.measure`."""
     # Written anew first, so that nothing depends on the order of the atoms.
-    molecule = _plain(chem().MolToSmiles(written))
+    molecule: Any = _plain(chem().MolToSmiles(written))
     atoms = list(molecule.GetAtoms())
     if kind == "group":
         return float(len(molecule.GetSubstructMatches(_smarts(name))))
@@ -157,7 +224,10 @@ def _fragment(finding: Finding, written: Molecule | None, reference: Any) -> boo
     is_one = any(_same(written, part) for part in parts)
     if finding.severity == "fatal":
         return not _same(written, _plain(reference["reactants"]))
-    return is_one if finding.severity == "proved" else True
+    if finding.severity == "proved":
+        return is_one
+    product = [_plain(text) for text in str(reference["product"]).split(".")]
+    return "copied" not in finding.evidence or (not is_one and any(_same(written, part) for part in product))
 
 
 def _right(facts: Mapping[str, Any], written: Molecule, reference: Any) -> bool:

@@ -22,7 +22,7 @@ _ELEMENTS = frozenset(
 )
 _TOKEN = re.compile(
     r"(?P<bracket>\[[^\[\]\s]*\])|(?P<atom>Cl|Br|[BCNOSPFIbcnosp*])|(?P<ring>%[0-9]{2}|%\([0-9]{1,5}\)|[0-9])"
-    r"|(?P<bond>->|<-|[-=#$:/\\~])|(?P<open>\()|(?P<close>\))|(?P<dot>\.)|(?P<unknown>[\s\S])"
+    r"|(?P<bond>->|<-|\\{1,2}|[-=#$:/~])|(?P<open>\()|(?P<close>\))|(?P<dot>\.)|(?P<unknown>[\s\S])"
 )
 BRACKET = re.compile(
     r"\[(?P<isotope>[0-9]{1,3})?(?P<symbol>[A-Z][a-z]?|[a-z][a-z]?|\*|#[0-9]{1,3})(?P<chiral>@(?:@|[A-Z]{2}[0-9]{1,2})?)?"
@@ -218,6 +218,12 @@ class _Reader:
 
     def _unknown(self, token: Token) -> None:
         character = self._written(token)
+        if character.isspace():
+            # What RDKit takes for a name or an extension is not part of the SMILES.
+            self.handled = len(self.text)
+            problem = Problem("tail", token.start, self.handled, "a SMILES ends at white space; this is no part of it")
+            self.reading.problems.append(problem)
+            return
         if character == "[":
             match = _PREFIX.match(self.text, token.start)
             end = min(match.end() + 1 if match else token.end, len(self.text))
