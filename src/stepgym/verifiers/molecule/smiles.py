@@ -114,9 +114,11 @@ class _Reader:
         self.handled = 0  # characters before this one belong to a fault that was reported
 
     def read(self) -> Reading:
+        kinds = {token.kind for token in self.reading.tokens}
+        take = {kind: getattr(self, f"_{kind}") for kind in kinds}
         for token in self.reading.tokens:
             if token.start >= self.handled:
-                getattr(self, f"_{token.kind}")(token)
+                take[token.kind](token)
         self._drop_bond()
         for _, token, _ in self.branches:
             self._fault("branch", token, "this branch is never closed")

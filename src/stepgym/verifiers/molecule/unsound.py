@@ -53,6 +53,8 @@ def unsound_atoms(molecule: Molecule) -> list[Oddity]:
 
 def unsound(candidate: Candidate, example: Molecule | None) -> list[Finding]:
     """The findings on the unsound atoms of a valid molecule, save for as many of a sort as the example has itself."""
+    if "[" not in candidate.text and "*" not in candidate.text:
+        return []  # Without a bracket an atom has its usual valence, no charge and no isotope.
     odd = unsound_atoms(candidate.molecule)
     if not odd:
         return []
