@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import multiprocessing
 import pickle
 import shutil
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 
 from stepgym.agents import ChatPrompt, EpisodeLog, PlainPrompt
 from stepgym.errors import InvalidInputError
-from stepgym.train import OREOConfig, OREOTrainer, TokenizeOptions, tokenize_episodes
+from stepgym.train import OREOConfig, OREOTrainer, TokenizeOptions, saving, tokenize_episodes
 from stepgym.train.token_cache import outcomes, token_cache
 
 
@@ -155,6 +157,38 @@ def _race(tokenizer, log, folder, barrier, results) -> None:
     barrier.wait()
     cached, report = token_cache(log, tokenizer, None, folder)
     results.put((len(cached), cached[len(cached) - 1].id, report.tokens))
+
+
+def test_a_damaged_cache_may_be_removed_by_many_at_once(tmp_path) -> None:
+    place = tmp_path / "cache"
+    failures: list[BaseException] = []
+
+    def publish_and_remove(number: int) -> None:
+        try:
+            for _ in range(200):
+                built = tmp_path / f"built-{number}"
+                (built / "inner").mkdir(parents=True)
+                with contextlib.suppress(OSError):  # Another's is there.
+                    built.rename(place)
+                saving.remove(place)
+                saving.remove(built)
+        except OSError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=publish_and_remove, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_removal_left_is_swept(tmp_path) -> None:
+    (tmp_path / ".cache.replaced-0123abcd" / "inner").mkdir(parents=True)
+    (tmp_path / ".cache.replaced").mkdir()
+    saving.sweep(tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("damaged", [False, True])

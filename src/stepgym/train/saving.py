@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import shutil
+import uuid
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,17 +111,17 @@ def publish(staging: Path, target: Path) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove `folder`; killed meanwhile, it is gone under its name all the same."""
-    aside = folder.parent / f".{folder.name}{_OLD}"
-    _delete(aside)
+    """Remove `folder`; killed meanwhile, it is gone under its name all the same, and `sweep` deletes the rest."""
+    # A name of its own: several processes may remove what they find under one name, one after the other.
+    aside = folder.parent / f".{folder.name}{_OLD}-{uuid.uuid4().hex[:8]}"
     with contextlib.suppress(FileNotFoundError):
         folder.rename(aside)
-    _delete(aside)
+        _delete(aside)
 
 
 def sweep(parent: Path) -> None:
     """Delete what a killed `remove` left in `parent`."""
-    for leftover in parent.glob(f".*{_OLD}"):
+    for leftover in parent.glob(f".*{_OLD}*"):
         _delete(leftover)
 
 

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/memfd.h>
 #include <pthread.h>
 #include <sched.h>
@@ -167,7 +168,10 @@ int main(int count, char **words) {
         pthread_t thread;
         pthread_attr_init(&small);
         pthread_attr_setstacksize(&small, 65536);
-        for (;;) pthread_create(&thread, &small, asleep, NULL);
+        // Where nothing but a look at it limits them, a number of them leaves the neighbours their share.
+        int most = *more ? atoi(more) : INT_MAX;
+        for (int i = 0; i < most; i++) pthread_create(&thread, &small, asleep, NULL);
+        asleep(NULL);
     }
     if (is(what, "zombies")) for (;;) if (fork() == 0) _exit(0);
     if (is(what, "daemon")) {
