@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stepgym.agents.progress import bok_plug_in
 from stepgym.errors import InvalidInputError
@@ -134,19 +136,63 @@ def test_an_adapter_is_saved_with_its_link(
     assert found != dict.fromkeys(TARGETS, 0.5)
 
 
+def weights_of(rows: list[dict[str, Any]], **more: Any) -> list[float]:
+    return [w for e in value_rows(rows, **more)[0] for w in e.credit[0][e.segments[0].state_mask].tolist()]
+
+
 def test_buckets_and_roll_outs_weigh_rows() -> None:
-    rows = [{"ids": [5, 6], "q": 0.1, "n": 10}] * 3 + [{"ids": [5], "q": 0.9, "n": None}]
-    weights = [e.credit[0][-1] for e in value_rows(rows)[0]]
-    np.testing.assert_allclose(weights, [2 / 3] * 3 + [2.0], rtol=1e-6)
+    rows: list[dict[str, Any]] = [{"ids": [5, 6], "q": 0.1, "n": 10}] * 3 + [{"ids": [7], "q": 0.9, "n": None}]
+    np.testing.assert_allclose(weights_of(rows), [2 / 3] * 3 + [2.0], rtol=1e-6)
     some = [{"ids": [5], "q": 0.1, "n": 30}, {"ids": [5], "q": 0.2, "n": 10}, {"ids": [5], "q": 0.0, "n": None}]
-    weights = [e.credit[0][-1] for e in value_rows(some, balance="none", weigh_by_n=True)[0]]
-    np.testing.assert_allclose(weights, np.array([30, 10, 30]) / (70 / 3), rtol=1e-6)
+    found = weights_of(some, balance="none", weigh_by_n=True)
+    np.testing.assert_allclose(found, np.array([30, 10, 30]) / (70 / 3), rtol=1e-6)
     drawn, _ = value_rows(rows, balance="draw")
     assert sorted(e.outcome for e in drawn) == [0.1, 0.1, 0.9, 0.9]
     episode = value_rows(rows, balance="none")[0][0]
     np.testing.assert_array_equal(episode.segments[0].token_ids[:2], [5, 6])
     np.testing.assert_array_equal(episode.segments[0].state_mask, [False, True])
     assert episode.segments[0].returns[1] == pytest.approx(0.1)
+
+
+@given(
+    st.lists(st.tuples(st.lists(st.integers(0, 2), min_size=1, max_size=5), st.integers(0, 9)), min_size=1, max_size=30)
+)
+def test_rows_that_continue_each_other_share_an_episode(drawn: list[tuple[list[int], int]]) -> None:
+    rows = [{"ids": ids, "q": tenths / 10} for ids, tenths in drawn]
+    episodes, report = value_rows(rows, balance="none")
+    read = []
+    for (segment,) in (e.segments for e in episodes):
+        ids = segment.token_ids.tolist()
+        ends = np.flatnonzero(segment.state_mask).tolist()
+        assert ends[-1] == len(ids) - 2
+        read += [(ids[: end + 1], round(10 * float(segment.returns[end]))) for end in ends]
+    assert sorted(read) == sorted(drawn)
+    assert report.kept == len(rows)
+    ordered = sorted(tuple(ids) for ids, _ in drawn)
+    # One more episode than the longest row of each family, only where prefixes repeat or branch.
+    leaves = [a for a, b in zip(ordered, [*ordered[1:], ()], strict=True) if b[: len(a)] != a]
+    assert len(episodes) >= len(leaves)
+    if len(set(ordered)) == len(ordered):
+        assert len(episodes) == len(leaves)
+
+
+def test_sharing_changes_no_gradient(tiny_model: Any, tokenizer: Any, tmp_path: Path) -> None:
+    rows = [{"ids": [5, 6, 7, 8][:k], "q": k / 5, "n": 4} for k in range(1, 5)]
+    gradients = []
+    for one_by_one in (False, True):
+        trainer = StepValueTrainer(tiny_model, config(tmp_path), rows, processing_class=tokenizer)
+        episodes = [e for row in rows for e in value_rows([row])[0]] if one_by_one else trainer.train_dataset
+        assert len(episodes) == (4 if one_by_one else 1)
+        batch: Any = trainer.data_collator(list(episodes))
+        batch.pop("episode_keys", None)
+        trainer.networks.zero_grad()
+        trainer.networks.value.head.weight.data.fill_(0.1)
+        trainer.compute_loss(trainer.networks, batch).backward()  # type: ignore[union-attr]
+        gradients.append([p.grad.clone() for p in trainer.networks.parameters() if p.grad is not None])
+    weights = np.array(weights_of(rows))
+    assert weights == pytest.approx(np.ones(4))
+    for shared, alone in zip(*gradients, strict=True):
+        torch.testing.assert_close(shared, alone, rtol=1e-4, atol=1e-6)
 
 
 def test_what_cannot_be_trained_on_is_dropped_or_refused(tiny_model: Any, tokenizer: Any, tmp_path: Path) -> None:
@@ -166,7 +212,7 @@ def test_what_cannot_be_trained_on_is_dropped_or_refused(tiny_model: Any, tokeni
             value_rows([wrong], vocabulary=len(tokenizer))
     with pytest.raises(InvalidInputError, match="balance"):
         config(tmp_path, balance="much")
-    with pytest.raises(InvalidInputError, match="one position"):
+    with pytest.raises(InvalidInputError, match="mean over rows"):
         config(tmp_path, loss_norm="episode")
 
 

@@ -15,6 +15,8 @@ Balance = Literal["weight", "draw", "none"]
 class StepValueConfig(EpisodeTrainingArguments):
     """Settings of `StepValueTrainer`; everything else is as in transformers' `TrainingArguments`.
 
+    Rows of which one continues the other are read as one episode (`value_rows`): batch sizes count episodes.
+
     Attributes:
         balance: How rows that are nearly lost and rows that are nearly won get equal shares: "weight" gives each bucket
             of q the same sum of weights, "draw" draws as many rows from each (the paper), "none" leaves it.
@@ -34,4 +36,4 @@ class StepValueConfig(EpisodeTrainingArguments):
         super().__post_init__()
         self.check_choice("balance", Balance)
         if self.loss_norm != "token":
-            raise InvalidInputError("each row has one position: loss_norm='episode' would say nothing else")
+            raise InvalidInputError("the loss is a mean over rows: loss_norm='episode' would say nothing of them")

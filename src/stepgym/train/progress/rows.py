@@ -27,7 +27,10 @@ def value_rows(
     vocabulary: int | None = None,
     seed: int = 0,
 ) -> tuple[list[CreditedEpisode], TokenizeReport]:
-    """Each row as an episode with one state, at its last token: the target stands in `returns`, the weight in `credit`.
+    """Rows as episodes with a state at each row's last token: the target stands in `returns`, the weight in `credit`.
+
+    Rows of which one continues the other, such as the prefixes of one logged episode, share an episode: the trunk reads
+    each token once, not once for every prefix that holds it. The loss is the same.
 
     Args:
         rows: With "ids" and "q", and "n", "prefix" and "task" where known, see `stepgym.agents.pav_rows`.
@@ -59,22 +62,40 @@ def value_rows(
     weights /= max(weights.mean(), np.finfo(float).tiny) if len(kept) else 1.0
     report.kept = len(kept)
     report.tokens = sum(len(row["ids"]) for row in kept)
-    return [_episode(i, row, float(w)) for i, (row, w) in enumerate(zip(kept, weights, strict=True))], report
+    return [_episode([(kept[i], weights[i]) for i in group], group[-1]) for group in _shared(kept)], report
 
 
-def _episode(number: int, row: Row, weight: float) -> CreditedEpisode:
-    ids, q = row["ids"], float(row["q"])
+def _shared(rows: Sequence[Row]) -> list[list[int]]:
+    """Numbers of the rows in groups, in which each row but the first continues the one before it."""
+    ids = [tuple(row["ids"]) for row in rows]
+    groups: list[list[int]] = []
+    # In this order whatever continues a prefix comes right after it: these are the groups that may still grow.
+    growing: list[list[int]] = []
+    for i in sorted(range(len(rows)), key=ids.__getitem__):
+        growing = [g for g in growing if ids[i][: len(ids[g[-1]])] == ids[g[-1]]]
+        # The same prefix twice needs two episodes: a position has one target.
+        group = next((g for g in growing if len(ids[g[-1]]) < len(ids[i])), None)
+        if group is None:
+            group = []
+            groups.append(group)
+            growing.append(group)
+        group.append(i)
+    return sorted(groups, key=min)
+
+
+def _episode(rows: Sequence[tuple[Row, float]], number: int) -> CreditedEpisode:
+    longest = rows[-1][0]
+    ids = longest["ids"]
+    at = [len(row["ids"]) - 1 for row, _ in rows]
+    state = np.zeros(len(ids), np.bool_)
+    target, credit = np.zeros(len(ids), np.float32), np.zeros(len(ids), np.float32)
+    state[at] = True
+    target[at] = [row["q"] for row, _ in rows]
+    credit[at] = [weight for _, weight in rows]
     # The last position speaks about one more token (`losses`), which it cannot see: any will do.
-    last = np.zeros(len(ids), np.bool_)
-    last[-1] = True
-    segment = Segment(
-        np.asarray([*ids, ids[-1]], np.int64),
-        np.zeros(len(ids), np.bool_),
-        last,
-        np.where(last, q, 0).astype(np.float32),
-    )
-    name = str(row.get("prefix", number))
-    return CreditedEpisode((segment,), name, str(row.get("task", name)), q, credit=(last * np.float32(weight),))
+    segment = Segment(np.asarray([*ids, ids[-1]], np.int64), np.zeros(len(ids), np.bool_), state, target)
+    name = str(longest.get("prefix", number))
+    return CreditedEpisode((segment,), name, str(longest.get("task", name)), float(longest["q"]), credit=(credit,))
 
 
 def _counts(rows: Sequence[Row]) -> Any:
