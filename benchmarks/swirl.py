@@ -53,12 +53,22 @@ def main() -> None:
         settings = Settings.small(seed) if arguments.small else Settings(seed=seed)
         for name, found in one_seed(SearchWorld(arguments.out / f"seed-{seed}", settings), arguments.errors).items():
             results.setdefault(name, []).append(found)
-    rows = [row(name, found) for name, found in results.items() if "process" in found[0]]
-    titles = ("on held-back tasks, in %", "accuracy", "good steps", "greedy accuracy", "accuracy by seed")
+    rows = [row(name, found, results["start"]) for name, found in results.items() if "process" in found[0]]
+    titles = (
+        "on held-back tasks, in %",
+        "accuracy",
+        "more than start",
+        "good steps",
+        "greedy accuracy",
+        "accuracy by seed",
+    )
     print(text_table(titles, rows, left=1))
     rows = [filter_row(name, found) for name, found in results.items() if "rate" in found[0]]
     print(text_table(("filter, in %", "kept", "good steps", "correct"), rows, left=1))
-    print(json.dumps({"seeds": arguments.seeds, "results": results}))
+    short = {
+        name: [{k: v for k, v in one.items() if k != "history"} for one in found] for name, found in results.items()
+    }
+    print(json.dumps({"seeds": arguments.seeds, "results": short}))
 
 
 def one_seed(world: SearchWorld, errors: Sequence[float]) -> dict[str, dict[str, Any]]:
@@ -135,9 +145,11 @@ def offline(world: SearchWorld) -> dict[str, Any]:
     return world.measured(model) | {"rows": len(rows)}
 
 
-def row(name: str, found: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+def row(name: str, found: Sequence[dict[str, Any]], start: Sequence[dict[str, Any]]) -> tuple[str, ...]:
     by_seed = ", ".join(f"{100 * one['accuracy']:.1f}" for one in found)
-    return (name, *(share([one[key] for one in found]) for key in ("accuracy", "process", "greedy")), by_seed)
+    accuracy, process, greedy = (share([one[key] for one in found]) for key in ("accuracy", "process", "greedy"))
+    more = share([a["accuracy"] - b["accuracy"] for a, b in zip(found, start, strict=True)])
+    return (name, accuracy, "" if found is start else more, process, greedy, by_seed)
 
 
 def filter_row(name: str, found: Sequence[dict[str, Any]]) -> tuple[str, ...]:

@@ -30,6 +30,10 @@ GSM8K = Path(os.environ.get("STEPGYM_SHARED", "../shared")) / "data" / "math" / 
         ("0.1 + 0.2", "0.3"),
         ("1/3", "1/3 (about 0.3333333333)"),
         ("2 × 3 ÷ 4", "1.5"),
+        ("3 x 4", "12"),
+        ("(1 + 2) X -4 =", "-12"),
+        ("20% x 50 x 3", "30"),
+        ("3 x 4 = 12", "true"),
         ("2**10", "1024"),
         ("1,000 * 3", "3000"),
         ("12 * $3.50", "42"),
@@ -114,6 +118,7 @@ def test_what_cannot_be_computed_is_an_error_in_words_and_quick(text, problem):
     ("text", "found"),
     [
         ("2x + 3 = 7", "x = 2"),
+        ("3 x 4 = 2x", "x = 0"),
         ("x^2 = 1", "x = -1; x = 1"),
         ("solve(x^2 - 1)", "x = -1; x = 1"),
         ("solve(a*x = b, x)", "x = b/a"),

@@ -26,15 +26,18 @@ _ASKED = re.compile(r"[=?\s]*\Z")
 _SCIENTIFIC = re.compile(r"(?<=[\d.])[eE][+-]?(?P<power>\d+)(?![\w.])")
 _LIKE_SCIENTIFIC = re.compile(r"[\d.]\s*[eE]\s*[+-]?\.?\d|(?<![A-Za-z\\])[eE]\s*\.?\d")
 _OTHER_BASE = re.compile(r"(?<![\w.])0+[xXbBoO][0-9A-Fa-f]")
+# "3 x 4" with spaces is a product, unless x is also written where only a variable can stand.
+_TIMES = re.compile(r"(?<=[\d.)%])\s+[xX]\s+(?=[\d.(-])")
+_LETTER_X = re.compile(r"(?<![A-Za-z])[xX](?![A-Za-z])")
 _LONGEST_POWER = 6
 
 
 def calculate(text: str, *, timeout: float = 5.0) -> str:
     """The value of an expression, the solutions of an equation, or "error: ..." with the reason; never raises.
 
-    Read by stepgym's own reader of mathematics (`+ - * / ^ **`, parentheses, roots, factorials, LaTeX, thousands
-    separators, dollars, `1.5e3`, `20% of 50`), which never evaluates text as code and bounds every number. Rational
-    values are exact, others rounded to ten digits. Equalities of numbers, chains too, are true or false. An expression
+    Read by stepgym's own reader of mathematics (`+ - * / ^ **`, `3 x 4`, parentheses, roots, factorials, LaTeX,
+    thousands separators, dollars, `1.5e3`, `20% of 50`), which never evaluates text as code and bounds every number.
+    Rational values are exact, others rounded to ten digits. Equalities of numbers, chains too, are true or false. An expression
     with variables is simplified, an equation with one unknown solved, and `simplify(...)`, `expand(...)`,
     `factor(...)`, `solve(equation, x)` ask for it by name: SymPy works on the tree, in a worker process. Only that
     something took too long may differ from one run to the next.
@@ -58,6 +61,8 @@ def calculate(text: str, *, timeout: float = 5.0) -> str:
 
 
 def _calculated(text: str, timeout: float) -> str:
+    if not _LETTER_X.search(product := _TIMES.sub(" * ", text)):
+        text = product
     plain = _ASKED.sub("", text)
     if not plain:
         raise UnreadableError("there is nothing to compute")
