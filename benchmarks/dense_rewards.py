@@ -1,16 +1,17 @@
 """Dense step rewards: online training against the outcome alone, and searches by progress at equal tokens.
 
-    python benchmarks/dense_rewards.py online --seeds 0 1 2     # the first table of docs/online.md
-    python benchmarks/dense_rewards.py online --seeds 100 --tune
-    python benchmarks/dense_rewards.py search --seeds 0 1 2     # the second
-    python benchmarks/dense_rewards.py search --seeds 100 --tune
+    python benchmarks/dense_rewards.py hurry --seeds 0 1 2      # the tables of docs/online.md, in this order
+    python benchmarks/dense_rewards.py slips --seeds 0 1 2
+    python benchmarks/dense_rewards.py search --seeds 0 1 2
+    python benchmarks/dense_rewards.py hurry --tune             # the grid, on a seed that the tables do not use
 
-`online`: a tiny model that writes worked chains and slips in most lines learns from its own episodes, in a world where
-a solution counts only if every line is right. Rewards: the outcome, the progress of a prover that slips less (by a
-verifier trained on its roll-outs from the policy's first episodes), and the verifier's certificates. Counted are the
-episodes until half of the last `WINDOW` succeeded. `search`: a policy that slips now and then, final answers alone
-count; all searches choose for the same tasks. Every finished cell is kept in --out, and what is there is not done
-again. The last line is one JSON object.
+`hurry` and `slips`: a tiny model that writes worked chains, and gives up before most lines or slips in most, learns
+from its own episodes, where a solution counts only if every line is there and right. Rewards: the outcome alone; the
+progress of a prover that does so less, by a verifier trained on its roll-outs from the policy's first episodes, or by
+new roll-outs; and the certificates of the environment. Counted are the episodes until half of the last `WINDOW`
+succeeded.
+`search`: final answers alone count, and all searches choose for the same tasks. Every finished cell is kept in --out,
+and what is there is not done again. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -21,44 +22,52 @@ import math
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from learning.cells import quiet, today, write
-from learning.chain_worlds import ChainWorld, world_settings
+from learning.chain_worlds import ChainWorld, chain_world
 from learning.progress_searches import searches
 
 from stepgym.agents.statistics import mean_interval
 from stepgym.agents.text_table import text_table
-from stepgym.train import CertificateRewards, OnlineConfig, OnlineTrainer, VerifierProgress
+from stepgym.train import CertificateRewards, MonteCarloProgress, OnlineConfig, OnlineTrainer, VerifierProgress
 
-SLIP, PROVER_SLIP = 0.55, 0.2
-WINDOW, ENOUGH = 192, 0.5
-MOST = 4_000  # episodes
-VERIFIER = {"tasks": 1_200, "n": 4, "updates": 500}
-SAMPLES = 4
-# Tasks an iteration, learning rate, alpha: one try by hand on seed 100 for the first and the last, no grid yet.
-METHODS: dict[str, tuple[int, float, float]] = {
-    "outcome": (16, 1e-3, 0.0),
-    "progress": (16, 1e-3, 1.0),
-    "progress, best of 4": (16, 1e-3, 1.0),
-    "certificates": (16, 1e-3, 1.0),
+# What the policy and the prover do badly, before or in each line.
+WORLDS = {
+    "hurry": ({"slip": 0.0, "hurry": 0.55}, {"slip": 0.0, "hurry": 0.2}),
+    "slips": ({"slip": 0.55, "hurry": 0.0}, {"slip": 0.2, "hurry": 0.0}),
 }
-GRID = {"outcome": [0.0], "progress": [1.0, 4.0], "progress, best of 4": [1.0, 4.0], "certificates": [0.3, 1.0]}
+WINDOW, ENOUGH = 192, 0.5
+MOST = 6_000  # episodes
+VERIFIER = {"tasks": 1_000, "n": 4, "updates": 300}
+TUNING_SEEDS = (100,)
+ROLLOUTS = 4
+TASKS, SAMPLES = 16, 4
+# Learning rate and alpha, chosen with --tune.
+METHODS: dict[str, tuple[float, float]] = {
+    "outcome": (1e-3, 0.0),
+    "progress": (1e-3, 1.0),
+    "progress, best of 4": (1e-3, 1.0),
+    "progress by roll-outs": (1e-3, 1.0),
+    "certificates": (1e-3, 1.0),
+}
+RATES, ALPHAS = (1e-3, 3e-3), (1.0, 3.0)
 Cell = dict[str, Any]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["online", "search"])
+    parser.add_argument("part", choices=[*WORLDS, "search"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--tune", action="store_true", help="the grid, on seeds that the tables do not use")
+    parser.add_argument("--tune", action="store_true", help="the grid, on a seed that the tables do not use")
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--out", type=Path, default=Path("runs/dense-rewards"))
     parser.add_argument("--small", action="store_true", help="tiny sizes that only show that everything runs")
     arguments = parser.parse_args()
+    if arguments.tune:
+        arguments.seeds = list(TUNING_SEEDS)
     quiet()
     begin = time.process_time()
     if arguments.part == "search":
@@ -73,33 +82,35 @@ def main() -> None:
 def online(seed: int, arguments: argparse.Namespace) -> dict[str, Cell]:
     """Every method of one seed."""
     small = arguments.small
-    folder = arguments.out / f"{'small-' if small else ''}online-{seed}"
-    world = ChainWorld(folder / "world", world_settings(seed, slip=SLIP, small=small), strict=True)
+    folder = arguments.out / f"{'small-' if small else ''}{arguments.part}-{seed}"
+    badly, better = WORLDS[arguments.part]
+    world = chain_world(folder / "world", seed, **badly, small=small, strict=True)
+    prover = chain_world(folder / "prover", seed, **better, small=small, strict=True)
     cells: dict[str, Cell] = {}
     for method in arguments.methods:
         chosen = [METHODS[method]]
         if arguments.tune:
-            chosen = [(tasks, rate, a) for tasks in (8, 16) for rate in (5e-4, 1e-3, 2e-3) for a in GRID[method]]
+            chosen = [(rate, a) for rate in RATES for a in (ALPHAS if method != "outcome" else (0.0,))]
         for setting in chosen:
-            name = (
-                f"{method}, {setting[0]} tasks, rate {setting[1]:g}, alpha {setting[2]:g}" if arguments.tune else method
-            )
+            name = f"{method}, rate {setting[0]:g}, alpha {setting[1]:g}" if arguments.tune else method
             path = folder / "cells" / f"{method}-{'-'.join(map(str, setting))}.json".replace(" ", "-")
             if not path.is_file():
-                write(path, one_run(world, method, setting, folder / "training", small=small))
+                write(path, one_run(world, prover, method, setting, folder / "training", small=small))
             cells[name] = json.loads(path.read_text())
             print(f"seed {seed}  {name:50s} {cells[name]['episodes']} episodes", flush=True)
     return cells
 
 
-def one_run(world: ChainWorld, method: str, setting: tuple[int, float, float], out: Path, *, small: bool) -> Cell:
+def one_run(
+    world: ChainWorld, prover: ChainWorld, method: str, setting: tuple[float, float], out: Path, *, small: bool
+) -> Cell:
     """Train until half of the last episodes succeeded."""
-    tasks, rate, alpha = setting
+    rate, alpha = setting
     begin = time.process_time()
-    rewards, cost = rewards_of(world, method, small=small)
+    rewards, cost = rewards_of(world, prover, method, small=small)
     config = OnlineConfig(
-        iterations=3 if small else MOST // (SAMPLES * tasks),
-        tasks=tasks,
+        iterations=3 if small else MOST // (SAMPLES * TASKS),
+        tasks=TASKS,
         samples=SAMPLES,
         alpha=alpha,
         cut="failure",
@@ -144,13 +155,14 @@ def one_run(world: ChainWorld, method: str, setting: tuple[int, float, float], o
     }
 
 
-def rewards_of(world: ChainWorld, method: str, *, small: bool) -> tuple[Any, Cell | None]:
+def rewards_of(world: ChainWorld, prover: ChainWorld, method: str, *, small: bool) -> tuple[Any, Cell | None]:
     if method == "outcome":
         return None, None
     if method == "certificates":
         return CertificateRewards(world.tokenizer), None
-    settings = replace(world.settings, slip=PROVER_SLIP)
-    prover = ChainWorld(world.folder / "prover", settings, strict=True)
+    if method == "progress by roll-outs":
+        plays = prover.policy(prover.start(), "prover")
+        return MonteCarloProgress(plays, world.env, 1 if small else ROLLOUTS, sampling=world.sampling), None
     sizes = {"tasks": 12, "n": 2, "updates": 5} if small else VERIFIER
     value, cost = world.verifier(prover.start(), **sizes)
     best_of = 4 if "best of 4" in method else 1

@@ -1,13 +1,15 @@
-"""Arithmetic chains with slips: worlds for dense rewards and for searches by progress.
+"""Arithmetic chains done badly: worlds for dense rewards and for searches by progress.
 
-A tiny model is fine-tuned from nothing on worked solutions in which each line slips with a given chance, and so writes
-the same. Each seed redoes everything. In the strict world a solution counts only if every line of it is right: a policy
-that slips often hardly ever succeeds, and nothing is won by a lucky guess.
+A tiny model is fine-tuned from nothing on solutions of a worker who slips in a line with a given chance, or gives up
+before a line with a given chance and guesses the answer; so the model does the same. Each seed redoes everything. In a
+strict world a solution counts only if every line is there and right: a policy that slips or gives up often hardly ever
+succeeds, and nothing is won by a lucky guess.
 """
 
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,10 +21,18 @@ from transformers import AutoModelForCausalLM
 from stepgym.agents import Episode, McValue, Policy, Sampling, collect, monte_carlo_values, pav_rows
 from stepgym.envs import Task
 from stepgym.envs.arithmetic import ArithmeticChainEnv
+from stepgym.quickstart.model import chain_model
 from stepgym.quickstart.run import Quickstart
 from stepgym.quickstart.settings import QuickstartSettings
+from stepgym.quickstart.tasks import demonstrations
 from stepgym.report.recorder import RunRecorder
-from stepgym.train import StepValueConfig, StepValueTrainer, TransformersValueFunction, load_value_function
+from stepgym.train import (
+    StepValueConfig,
+    StepValueTrainer,
+    SupervisedTrainer,
+    TransformersValueFunction,
+    load_value_function,
+)
 from stepgym.verifiers import Verdict
 from stepgym.verifiers.arithmetic_chain import ArithmeticChainVerifier
 
@@ -48,10 +58,11 @@ class ChainWorld:
         folder: Keeps the start and the verifier.
         settings: `slip` is the chance of a slip in each line.
         strict: Whether all lines must be right.
+        hurry: The chance to give up, before each line.
     """
 
-    def __init__(self, folder: Path, settings: QuickstartSettings, *, strict: bool) -> None:
-        self.folder, self.settings, self.strict = folder, settings, strict
+    def __init__(self, folder: Path, settings: QuickstartSettings, *, strict: bool, hurry: float = 0.0) -> None:
+        self.folder, self.settings, self.strict, self.hurry = folder, settings, strict, hurry
         self.quick = Quickstart(RunRecorder(folder, "dense rewards", "quickstart", ""), settings)
         self.tokenizer = self.quick.tokenizer
         # A worked line has 6 tokens; what is longer than one line more is cut, and no success.
@@ -75,8 +86,16 @@ class ChainWorld:
         """The fine-tuned model, from the folder if it was made before."""
         place = self.folder / "start"
         if not (place / "model.safetensors").is_file():
-            self.quick.fine_tune().save_pretrained(place)
+            self._fine_tuned().save_pretrained(place)
         return AutoModelForCausalLM.from_pretrained(place)
+
+    def _fine_tuned(self) -> Any:
+        model = chain_model(self.settings, self.tokenizer)
+        config = self.quick.supervised(self.settings.sft_updates, self.settings.sft_rate)
+        shown = demonstrations(self.settings, self.quick.tasks)
+        data = [hurried(e, self.hurry, f"{self.settings.seed}/{i}", self.settings.modulus) for i, e in enumerate(shown)]
+        SupervisedTrainer(model, config, data, processing_class=self.tokenizer).train()
+        return model
 
     def policy(self, model: Any, name: str = "start") -> Policy:
         return self.quick.policy(model, name)
@@ -120,10 +139,23 @@ class ChainWorld:
         return trainer.value_function(), cost
 
 
-def world_settings(seed: int, *, slip: float, small: bool) -> QuickstartSettings:
-    """Sizes of a world; `small` only shows that everything runs."""
+def hurried(episode: Episode, hurry: float, seed: str, modulus: int) -> Episode:
+    """A demonstration whose worker may give up before each of its lines, and then writes any answer."""
+    draw = random.Random(seed)
+    *lines, _ = lines_of = episode.steps[0].action.split("\n")
+    written = next((k for k in range(len(lines)) if draw.random() < hurry), len(lines))
+    if written == len(lines):
+        return episode
+    action = "\n".join([*lines_of[:written], f"answer {draw.randrange(modulus)}"])
+    return replace(episode, steps=(replace(episode.steps[0], action=action),))
+
+
+def chain_world(folder: Path, seed: int, *, slip: float, hurry: float, strict: bool, small: bool) -> ChainWorld:
+    """A world; `small` only shows that everything runs."""
     made = QuickstartSettings(
         seed=seed, habit=0.0, slip=slip, demonstrations=8_000, sft_updates=700, train_tasks=3_000, test_tasks=200
     )
     tiny = {"operands": 3, "modulus": 5, "hidden": 32, "layers": 2, "demonstrations": 1_000, "sft_updates": 60}
-    return replace(made, **(tiny | {"train_tasks": 40, "test_tasks": 12})) if small else made
+    if small:
+        made = replace(made, **(tiny | {"train_tasks": 40, "test_tasks": 12}))
+    return ChainWorld(folder, made, strict=strict, hurry=hurry)

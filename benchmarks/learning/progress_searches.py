@@ -1,4 +1,4 @@
-"""Searches by progress, by chances, by OREO's V and by votes, on chains whose policy slips now and then."""
+"""Searches by progress, by chances, by OREO's V and by votes, on chains whose policy often gives up."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from learning.cells import write
-from learning.chain_worlds import ChainWorld, world_settings
+from learning.chain_worlds import ChainWorld, chain_world
 from search import elected, length, mean, outcomes_of, solved
 
 from stepgym.agents import Episode
@@ -21,7 +21,7 @@ from stepgym.agents.text_table import text_table
 from stepgym.quickstart.evaluation import by_task
 from stepgym.train import TransformersValueFunction, load_value_function
 
-SLIP = 0.3
+SLIP, HURRY = 0.05, 0.5
 POOL, SAMPLES = 16, (2, 4, 8, 16)
 STEP = 12  # tokens a line may have
 # Width, expand, first.
@@ -73,7 +73,7 @@ def one_seed(seed: int, arguments: argparse.Namespace) -> dict[str, Cell]:
     if path.is_file():
         kept: dict[str, Cell] = json.loads(path.read_text())
         return kept
-    world = ChainWorld(folder / "world", world_settings(seed, slip=SLIP, small=small), strict=False)
+    world = chain_world(folder / "world", seed, slip=SLIP, hurry=HURRY, small=small, strict=False)
     model = world.start()
     policy = world.policy(model)
     sizes = {"tasks": 12, "n": 2, "updates": 5} if small else {"tasks": 800, "n": 8, "updates": 600}

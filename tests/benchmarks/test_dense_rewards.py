@@ -14,7 +14,7 @@ BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "dense_rewards.py"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", ["online", "search"])
+@pytest.mark.parametrize("part", ["hurry", "search"])
 def test_a_small_run_prints_its_table_and_is_kept(part: str, tmp_path: Path) -> None:
     command = [sys.executable, str(BENCHMARK), part, "--small", "--seeds", "0", "--out", str(tmp_path)]
     found = []
