@@ -180,7 +180,12 @@ def test_a_folder_with_the_policy_alone_is_evaluated_and_is_no_value_function(qu
     result = cli(*words)
     assert result.code == 0, result.err
     assert "95 % interval" in result.out
-    assert not (tmp_path / "run" / "value_traces.jsonl").exists()
+    shown = [json.loads(line) for line in (tmp_path / "run" / "value_traces.jsonl").read_text().splitlines()]
+    assert 1 <= len(shown) <= 6
+    assert all(line["values"] == [] and line["text"] and line["prompt"] for line in shown)
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "Episodes side by side" in page or "Where it went wrong" in page
+    assert "earned value" not in page
     assert cli(*words, "--overwrite", "--value", quickstart / "oreo" / "value").code == 0
 
 

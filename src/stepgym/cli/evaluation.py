@@ -21,6 +21,7 @@ from stepgym.agents.rollout import Collected, collect
 from stepgym.cli.parser import Arguments
 from stepgym.cli.policies import check_value_place, is_address, reading_model, value_folder
 from stepgym.cli.searches import SEARCHES, options_of
+from stepgym.cli.shown_episodes import shown_episodes
 from stepgym.cli.spent import Spent
 from stepgym.cli.terminal import remark
 from stepgym.errors import InvalidInputError
@@ -80,24 +81,28 @@ class Evaluator:
         return self._play(contender, searching, search.title(options), amount, 1)
 
     def add_traces(self, contender: Contender) -> None:
-        """V along some episodes of a policy, if it has a value function."""
-        tokenizer = getattr(contender.policy, "tokenizer", None)
-        if tokenizer is None or self.record is None:
+        """Some episodes of a policy, with V along them if it has a value function."""
+        if self.record is None:
             return
+        episodes = self.played[contender.name]
+        lines = self._valued_traces(contender, episodes) or shown_episodes(episodes)
+        (self.record.folder / "value_traces.jsonl").unlink(missing_ok=True)
+        for line in lines:
+            self.record.add_trace(line)
+
+    def _valued_traces(self, contender: Contender, episodes: Sequence[Episode]) -> list[dict[str, Any]]:
+        tokenizer = getattr(contender.policy, "tokenizer", None)
+        if tokenizer is None:
+            return []
         try:
             check_value_place(contender.name, self.args.value)
         except InvalidInputError:
-            return  # a policy without a value function
+            return []  # a policy without a value function
         from stepgym.cli.value_check import traces, values_along
         from stepgym.train import tokenize_episodes
 
-        episodes = self.played[contender.name]
         tokens, _ = tokenize_episodes(episodes, tokenizer)
-        (self.record.folder / "value_traces.jsonl").unlink(missing_ok=True)
-        if tokens:
-            values = values_along(self.value(contender), tokens)
-            for line in traces(episodes, tokens, values, tokenizer):
-                self.record.add_trace(line)
+        return traces(episodes, tokens, values_along(self.value(contender), tokens), tokenizer) if tokens else []
 
     def value(self, contender: Contender) -> Any:
         """The value function for a contender, on the device of its model."""

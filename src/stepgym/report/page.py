@@ -137,21 +137,25 @@ def _sections(run: Run) -> list[tuple[str, str, str, Safe]]:
     shown: tuple[Trace | None, ...] = ()
     best = best_trace(run.traces)
     if best is not None:
-        words = (
-            "The verifier's finding and the learned value on one wrong solution. Of the "
-            f"{len(run.traces):,} logged here, the one where the value falls most across a refuted span."
-        )
+        words = "What the verifier found in one wrong solution."
+        if best.valued:
+            words = (
+                "The verifier's finding and the learned value on one wrong solution. Of the "
+                f"{len(run.traces):,} logged here, the one where the value falls most across a refuted span."
+            )
         partner = partner_of(best, run.traces)
         cards = [trace_html(trace, large=True) for trace in (best, partner) if trace is not None]
         if partner is not None:
             words += " Beside it the same task, solved."
-        parts = [legend_html(), tag("div", *cards, class_="pair" if partner is not None else None)]
+        parts = [legend_html(run.traces), tag("div", *cards, class_="pair" if partner is not None else None)]
         found.append(("error", "Where it went wrong", words, join(parts)))
         shown = (best, partner)
     others = [trace for trace in run.traces if not any(trace is other for other in shown)]
     if others:
-        words = "Pairs of a wrong and a right one. The figure after a line is the learned value at its end."
-        legend = Safe("") if best is not None else legend_html()
+        words = "Wrong ones and right ones."
+        if any(trace.valued for trace in others):
+            words = "Pairs of a wrong and a right one. The figure after a line is the learned value at its end."
+        legend = Safe("") if best is not None else legend_html(others)
         found.append(("episodes", "Episodes side by side", words, join((legend, episodes_html(others)))))
     if run.curves:
         words = "Horizontal axis: training step. The figure beside a title is the last value."

@@ -126,7 +126,7 @@ class ComparisonRow:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One episode with the learned value after each of its tokens and the verifier's findings.
+    """One episode with the verifier's findings, and where there is one the learned value after each of its tokens.
 
     Attributes:
         tokens: The tokens as text; they may begin with the prompt.
@@ -148,6 +148,11 @@ class Trace:
     reference: str = ""
     policy: str = ""
     picture: str = ""
+
+    @property
+    def valued(self) -> bool:
+        """Whether any token has a value."""
+        return any(value is not None for value in self.values)
 
     @classmethod
     def from_dict(cls, data: object, *, where: str = "a value trace") -> Trace:

@@ -62,12 +62,14 @@ def episodes_html(traces: Sequence[Trace]) -> Safe:
     return join(parts)
 
 
-def legend_html() -> Safe:
-    """What the colours and lines under the tokens mean."""
-    steps = (tag("i", class_=f"v{index}") for index in range(VALUE_BINS))
-    scale = tag("span", tag("b", "0"), tag("span", *steps, class_="ramp", aria_hidden="true"), tag("b", "1"))
+def legend_html(traces: Sequence[Trace]) -> Safe:
+    """What the colours and lines under the tokens of these episodes mean."""
     refuted = tag("span", tag("span", "text", class_="f-refuted"), " refuted by the verifier")
     proved = tag("span", tag("span", "text", class_="f-proved"), " proved")
+    if not any(trace.valued for trace in traces):
+        return tag("div", refuted, proved, class_="legend")
+    steps = (tag("i", class_=f"v{index}") for index in range(VALUE_BINS))
+    scale = tag("span", tag("b", "0"), tag("span", *steps, class_="ramp", aria_hidden="true"), tag("b", "1"))
     title = tag("span", "Learned value after each token, 0 = expects failure, 1 = expects success", class_="grow")
     return tag("div", title, scale, refuted, proved, class_="legend")
 
@@ -80,9 +82,12 @@ def trace_html(trace: Trace, *, large: bool = False) -> Safe:
         body.append(tag("div", text(trace.prompt, limit=800), class_="prompt"))
     body.append(_written(trace, alignment))
     body.append(picture_html(trace.picture))
-    body.append(value_line_html(trace, alignment))
-    body.append(tag("div", "Point at a token to read its value.", class_="readout", aria_hidden="true"))
-    foot = join((certificate_html(trace, alignment), values_table(trace, alignment)))
+    parts = [certificate_html(trace, alignment)]
+    if trace.valued:
+        body.append(value_line_html(trace, alignment))
+        body.append(tag("div", "Point at a token to read its value.", class_="readout", aria_hidden="true"))
+        parts.append(values_table(trace, alignment))
+    foot = join(parts)
     return tag("article", _head(trace), tag("div", *body), tag("div", foot), class_="trace large" if large else "trace")
 
 
@@ -101,7 +106,7 @@ def _head(trace: Trace) -> Safe:
 def _written(trace: Trace, alignment: Alignment) -> Safe:
     """The text line by line, each line with the value at its end."""
     start, end = _window(trace)
-    lines = [tag("div", ""), tag("div", "value", class_="at")]
+    lines = [tag("div", ""), tag("div", "value" if trace.valued else "", class_="at")]
     if start:
         lines.append(tag("div", f"… {start:,} earlier characters", class_="more"))
     position = start
@@ -110,7 +115,7 @@ def _written(trace: Trace, alignment: Alignment) -> Safe:
         line_end = end if newline < 0 else newline + 1
         value = alignment.value_at(line_end)
         shown = tag("div", join(_marked(trace, alignment, position, line_end)), class_="tokens")
-        lines += [shown, tag("div", wording.value_text(value), class_="at num")]
+        lines += [shown, tag("div", wording.value_text(value) if trace.valued else "", class_="at num")]
         position = line_end
     if position < len(trace.text):
         lines.append(tag("div", f"… {len(trace.text) - position:,} more characters", class_="more"))

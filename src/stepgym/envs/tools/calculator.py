@@ -37,8 +37,8 @@ def calculate(text: str, *, timeout: float = 5.0) -> str:
 
     Read by stepgym's own reader of mathematics (`+ - * / ^ **`, `3 x 4`, parentheses, roots, factorials, LaTeX,
     thousands separators, dollars, `1.5e3`, `20% of 50`), which never evaluates text as code and bounds every number.
-    Rational values are exact, others rounded to ten digits. Equalities of numbers, chains too, are true or false. An expression
-    with variables is simplified, an equation with one unknown solved, and `simplify(...)`, `expand(...)`,
+    Rational values are exact, others rounded to ten digits. Equalities of numbers, chains too, are true or false. An
+    expression with variables is simplified, an equation with one unknown solved, and `simplify(...)`, `expand(...)`,
     `factor(...)`, `solve(equation, x)` ask for it by name: SymPy works on the tree, in a worker process. Only that
     something took too long may differ from one run to the next.
 
