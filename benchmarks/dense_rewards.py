@@ -36,8 +36,8 @@ from stepgym.train import CertificateRewards, MonteCarloProgress, OnlineConfig, 
 
 # What the policy and the prover do badly, before or in each line.
 WORLDS = {
-    "hurry": ({"slip": 0.0, "hurry": 0.7}, {"slip": 0.0, "hurry": 0.2}),
-    "slips": ({"slip": 0.65, "hurry": 0.0}, {"slip": 0.2, "hurry": 0.0}),
+    "hurry": ({"slip": 0.0, "hurry": 0.6}, {"slip": 0.0, "hurry": 0.2}),
+    "slips": ({"slip": 0.6, "hurry": 0.0}, {"slip": 0.2, "hurry": 0.0}),
 }
 WINDOW, ENOUGH = 96, 0.5
 MOST = 6_000  # episodes
@@ -53,7 +53,7 @@ METHODS: dict[str, tuple[float, float]] = {
     "progress by roll-outs": (1e-3, 1.0),
     "certificates": (1e-3, 1.0),
 }
-RATES, ALPHAS = (1e-3, 3e-3), (1.0, 3.0)
+RATES, ALPHAS = (3e-4, 1e-3, 3e-3), (1.0, 3.0)
 Cell = dict[str, Any]
 
 
