@@ -34,7 +34,7 @@ quickstart: $(VENV)/train.stamp
 	$(BIN)/stepgym quickstart --out runs/quickstart --overwrite
 
 test: lint types
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --durations=40 --durations-min=5
 
 # Apart from `test`: tracing makes the verifiers' tests several times slower.
 coverage: $(VENV)/dev.stamp
