@@ -37,11 +37,11 @@ from stepgym.train import CertificateRewards, MonteCarloProgress, OnlineConfig, 
 
 # What the policy and the prover do badly, before or in each line.
 WORLDS = {
-    "hurry": ({"slip": 0.0, "hurry": 0.55}, {"slip": 0.0, "hurry": 0.2}),
+    "hurry": ({"slip": 0.0, "hurry": 0.75}, {"slip": 0.0, "hurry": 0.2}),
     "slips": ({"slip": 0.55, "hurry": 0.0}, {"slip": 0.2, "hurry": 0.0}),
 }
 WINDOW, ENOUGH = 128, 0.5
-MOST = 2_000  # episodes
+MOST = 4_000  # episodes
 VERIFIER = {"tasks": 1_000, "n": 4, "updates": 300}
 TUNING_SEEDS = (100,)
 ROLLOUTS = 4
@@ -55,7 +55,7 @@ METHODS: dict[str, Setting] = {
     "progress by roll-outs": (4, 1e-3, 1.0, 0.05),
     "certificates": (4, 1e-3, 1.0, 0.05),
 }
-TASKS, RATES, ALPHAS, KLS = (4, 8), (1e-3,), (1.0,), (0.0, 0.05, 0.2)
+TASKS, RATES, ALPHAS, KLS = (4, 8), (1e-3,), (1.0,), (0.05, 0.2)
 Cell = dict[str, Any]
 
 
@@ -95,9 +95,8 @@ def online(seed: int, arguments: argparse.Namespace) -> dict[str, Cell]:
             alphas = (0.0,) if method == "outcome" else ALPHAS
             chosen = list(product(TASKS, RATES, alphas, KLS))
         for setting in chosen:
-            name = (
-                f"{method}, {setting[0]} tasks, rate {setting[1]:g}, alpha {setting[2]:g}" if arguments.tune else method
-            )
+            words = "{} tasks, rate {:g}, alpha {:g}, kl {:g}".format(*setting)
+            name = f"{method}, {words}" if arguments.tune else method
             path = folder / "cells" / f"{method}-{'-'.join(map(str, setting))}.json".replace(" ", "-")
             if not path.is_file():
                 write(path, one_run(world, prover, method, setting, folder / "training", small=small))

@@ -128,7 +128,9 @@ class ChainWorld:
             progress=False,
         )
         rows = list(pav_rows(episodes, rolled.values, tokenizer=self.tokenizer))
-        config = StepValueConfig(**(self.quick.common(updates, 2e-3) | {"output_dir": str(place)}))
+        # Of few successes: balanced rows would make the few that nearly won count for all.
+        settings = self.quick.common(updates, 2e-3) | {"output_dir": str(place), "balance": "none"}
+        config = StepValueConfig(**settings)
         trainer = StepValueTrainer(model, config, rows, processing_class=self.tokenizer)
         trainer.train()
         trainer.save_model()
