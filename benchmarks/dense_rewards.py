@@ -42,7 +42,7 @@ WORLDS = {
 }
 WINDOW, ENOUGH = 128, 0.5
 MOST = 4_000  # episodes
-VERIFIER = {"tasks": 1_000, "n": 4, "updates": 300}
+VERIFIER = {"tasks": 1_000, "n": 4, "updates": 150}
 TUNING_SEEDS = (100,)
 ROLLOUTS = 4
 SAMPLES = 4

@@ -76,7 +76,7 @@ def one_seed(seed: int, arguments: argparse.Namespace) -> dict[str, Cell]:
     world = chain_world(folder / "world", seed, slip=SLIP, hurry=HURRY, small=small, strict=False)
     model = world.start()
     policy = world.policy(model)
-    sizes = {"tasks": 12, "n": 2, "updates": 5} if small else {"tasks": 1_000, "n": 4, "updates": 600}
+    sizes = {"tasks": 12, "n": 2, "updates": 5} if small else {"tasks": 3_000, "n": 4, "updates": 250}
     chance, cost = world.verifier(model, **sizes)
     v = oreo_value(world, tasks=12 if small else 800, samples=2 if small else 8)
     rows: dict[str, Cell] = {}
