@@ -37,7 +37,7 @@ from stepgym.train import CertificateRewards, MonteCarloProgress, OnlineConfig, 
 
 # What the policy and the prover do badly, before or in each line.
 WORLDS = {
-    "hurry": ({"slip": 0.0, "hurry": 0.75}, {"slip": 0.0, "hurry": 0.2}),
+    "hurry": ({"slip": 0.0, "hurry": 0.7}, {"slip": 0.0, "hurry": 0.2}),
     "slips": ({"slip": 0.55, "hurry": 0.0}, {"slip": 0.2, "hurry": 0.0}),
 }
 WINDOW, ENOUGH = 128, 0.5

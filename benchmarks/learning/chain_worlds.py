@@ -155,9 +155,16 @@ def hurried(episode: Episode, hurry: float, seed: str, modulus: int) -> Episode:
 def chain_world(folder: Path, seed: int, *, slip: float, hurry: float, strict: bool, small: bool) -> ChainWorld:
     """A world; `small` only shows that everything runs."""
     made = QuickstartSettings(
-        seed=seed, habit=0.0, slip=slip, demonstrations=8_000, sft_updates=700, train_tasks=3_000, test_tasks=200
+        seed=seed,
+        modulus=5,
+        habit=0.0,
+        slip=slip,
+        demonstrations=8_000,
+        sft_updates=1_000,
+        train_tasks=1_200,
+        test_tasks=200,
     )
-    tiny = {"operands": 3, "modulus": 5, "hidden": 32, "layers": 2, "demonstrations": 1_000, "sft_updates": 60}
+    tiny = {"operands": 3, "hidden": 32, "layers": 2, "demonstrations": 1_000, "sft_updates": 60}
     if small:
         made = replace(made, **(tiny | {"train_tasks": 40, "test_tasks": 12}))
     return ChainWorld(folder, made, strict=strict, hurry=hurry)

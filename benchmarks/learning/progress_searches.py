@@ -21,7 +21,7 @@ from stepgym.agents.text_table import text_table
 from stepgym.quickstart.evaluation import by_task
 from stepgym.train import TransformersValueFunction, load_value_function
 
-SLIP, HURRY = 0.05, 0.5
+SLIP, HURRY = 0.0, 0.5
 POOL, SAMPLES = 16, (2, 4, 8, 16)
 STEP = 12  # tokens a line may have
 # Width, expand, first.
@@ -76,9 +76,9 @@ def one_seed(seed: int, arguments: argparse.Namespace) -> dict[str, Cell]:
     world = chain_world(folder / "world", seed, slip=SLIP, hurry=HURRY, small=small, strict=False)
     model = world.start()
     policy = world.policy(model)
-    sizes = {"tasks": 12, "n": 2, "updates": 5} if small else {"tasks": 3_000, "n": 4, "updates": 250}
+    sizes = {"tasks": 12, "n": 2, "updates": 5} if small else {"tasks": 1_200, "samples": 2, "n": 4, "updates": 250}
     chance, cost = world.verifier(model, **sizes)
-    v = oreo_value(world, tasks=12 if small else 800, samples=2 if small else 8)
+    v = oreo_value(world, tasks=12 if small else 1_200, samples=2 if small else 6)
     rows: dict[str, Cell] = {}
 
     def add(name: str, outcomes: Mapping[str, Sequence[float]], tokens: float) -> None:
