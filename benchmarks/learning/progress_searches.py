@@ -25,15 +25,15 @@ SLIP, HURRY = 0.0, 0.5
 POOL, SAMPLES = 16, (2, 4, 8, 16)
 STEP = 12  # tokens a line may have
 # Width, expand, first.
-BEAMS = ((1, 2, 4), (2, 2, 6), (3, 3, 9))
+BEAMS = ((1, 2, 2), (1, 3, 3), (1, 4, 4), (2, 2, 4), (2, 3, 6))
 RANKINGS: dict[str, ProgressRanking | None] = {
     "Q beam": None,
     "PAV beam": ProgressRanking(alpha=0.5, best_of=4),
 }
 TUNED = {
     f"PAV beam alpha {alpha:g} best of {k}": ProgressRanking(alpha=alpha, best_of=k)
-    for alpha in (0.2, 0.5, 1.0)
-    for k in (1, 4, 16)
+    for alpha in (0.5, 1.0, 3.0)
+    for k in (1, 4)
 }
 Cell = dict[str, Any]
 
