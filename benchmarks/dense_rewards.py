@@ -55,7 +55,7 @@ METHODS: dict[str, Setting] = {
     "progress by roll-outs": (4, 1e-3, 1.0, 0.05),
     "certificates": (4, 1e-3, 1.0, 0.05),
 }
-TASKS, RATES, ALPHAS, KLS = (4, 8), (1e-3,), (1.0,), (0.05, 0.2)
+TASKS, RATES, ALPHAS, KLS = (4, 16), (1e-3,), (0.3, 1.0), (0.0, 0.2)
 Cell = dict[str, Any]
 
 
