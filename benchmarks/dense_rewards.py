@@ -38,7 +38,7 @@ from stepgym.train import CertificateRewards, MonteCarloProgress, OnlineConfig, 
 # What the policy and the prover do badly, before or in each line.
 WORLDS = {
     "hurry": ({"slip": 0.0, "hurry": 0.7}, {"slip": 0.0, "hurry": 0.2}),
-    "slips": ({"slip": 0.55, "hurry": 0.0}, {"slip": 0.2, "hurry": 0.0}),
+    "slips": ({"slip": 0.7, "hurry": 0.0}, {"slip": 0.2, "hurry": 0.0}),
 }
 WINDOW, ENOUGH = 128, 0.5
 MOST = 4_000  # episodes
@@ -55,7 +55,7 @@ METHODS: dict[str, Setting] = {
     "progress by roll-outs": (4, 1e-3, 1.0, 0.05),
     "certificates": (4, 1e-3, 1.0, 0.05),
 }
-TASKS, RATES, ALPHAS, KLS = (4, 16), (1e-3,), (0.3, 1.0), (0.0, 0.2)
+TASKS, RATES, ALPHAS, KLS = (4, 16), (1e-3,), (0.3, 1.0), (0.2,)
 Cell = dict[str, Any]
 
 
