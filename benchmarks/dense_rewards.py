@@ -49,13 +49,13 @@ SAMPLES = 4
 # Tasks an iteration, learning rate, alpha, weight of the KL; chosen with --tune in the world of hurry.
 Setting = tuple[int, float, float, float]
 METHODS: dict[str, Setting] = {
-    "outcome": (4, 1e-3, 0.0, 0.0),
-    "progress": (4, 1e-3, 1.0, 0.05),
-    "progress, best of 4": (4, 1e-3, 1.0, 0.05),
-    "progress by roll-outs": (4, 1e-3, 1.0, 0.05),
-    "certificates": (4, 1e-3, 1.0, 0.05),
+    "outcome": (4, 1e-3, 0.0, 0.2),
+    "progress": (4, 1e-3, 1.0, 0.2),
+    "progress, best of 4": (4, 1e-3, 1.0, 0.2),
+    "progress by roll-outs": (4, 1e-3, 1.0, 0.2),
+    "certificates": (4, 1e-3, 1.0, 0.2),
 }
-TASKS, RATES, ALPHAS, KLS = (4, 16), (1e-3,), (0.3, 1.0), (0.2,)
+TASKS, RATES, ALPHAS, KLS = (4, 8), (1e-3,), (1.0,), (0.05, 0.2)
 Cell = dict[str, Any]
 
 
