@@ -50,8 +50,9 @@ def searches(arguments: argparse.Namespace) -> dict[str, Cell]:
         rows.append((name, f"{tokens:.0f}", shown))
     print(text_table(("choice", "tokens a task", "success, %"), rows, left=1))
     for beam, samples in ((b, s) for b in found for s in found if "beam" in b and s.startswith("best of")):
-        if found[beam]["tokens"] <= 0.5 * found[samples]["tokens"]:
-            print(f"{beam} minus {samples}, at half the tokens or less: {difference(seeds, beam, samples)}")
+        share = found[beam]["tokens"] / found[samples]["tokens"]
+        if 0.45 <= share <= 0.55 or 0.9 <= share <= 1.1:
+            print(f"{beam} minus {samples}, at {share:.0%} of its tokens: {difference(seeds, beam, samples)}")
     for beam in (b for b in found if b.startswith("PAV beam")):
         other = beam.replace("PAV beam", "Q beam") if "alpha" not in beam else f"Q beam {beam.split()[-1]}"
         print(f"{beam} minus {other}: {difference(seeds, beam, other)}")
