@@ -172,25 +172,25 @@ def rewards_of(world: ChainWorld, prover: ChainWorld, method: str, *, small: boo
 
 
 def show_online(found: Mapping[str, Mapping[str, Cell]]) -> None:
-    """Episodes to the bar by method, and how many times fewer than by the outcome alone."""
+    """Episodes to the bar by method, how many times fewer than by the outcome alone, and what the last policy does."""
     rows = []
     for name in next(iter(found.values())):
         cells = [seed[name] for seed in found.values() if name in seed]
         episodes = [c["episodes"] for c in cells]
         shown = ", ".join("never" if e is None else f"{e:,}" for e in episodes)
         ratio = ratios(found, name)
-        rows.append((name, shown, ratio, f"{100 * np.mean([c['held_back'] for c in cells]):.0f}"))
+        last = ", ".join(f"{100 * c['held_back']:.0f}" for c in cells)
+        rows.append((name, shown, ratio, last))
     print(text_table(("rewards", "episodes, by seed", "times fewer (95 %)", "held-back success then, %"), rows, left=1))
 
 
 def ratios(found: Mapping[str, Mapping[str, Cell]], name: str) -> str:
     """Geometric mean over the seeds of the ratio to the outcome alone; a run that never got there counts as its end."""
-    logs = [
-        math.log((seed["outcome"]["episodes"] or seed["outcome"]["played"]) / seed[name]["episodes"])
-        for seed in found.values()
-        if "outcome" in seed and name in seed and seed[name]["episodes"]
-    ]
-    if name == "outcome" or not logs:
+    if name == "outcome":
+        return ""
+    pairs = [(seed["outcome"], seed[name]) for seed in found.values() if "outcome" in seed and name in seed]
+    logs = [math.log((a["episodes"] or a["played"]) / (b["episodes"] or b["played"])) for a, b in pairs]
+    if not logs:
         return ""
     if len(logs) == 1:
         return f"{math.exp(logs[0]):.1f}"
