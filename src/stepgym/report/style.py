@@ -132,7 +132,7 @@ text-overflow:ellipsis}
 padding:12px 16px;margin-top:14px;font-size:.925rem;overflow-wrap:anywhere}
 .certificate p{margin:6px 0}.certificate .quote{margin:6px 0}
 .certificate dl{display:flex;flex-wrap:wrap;gap:4px 24px;margin:8px 0}
-.certificate dl div{display:flex;gap:8px;align-items:baseline}.certificate dt{flex:none;max-width:60%}
+.certificate dl div{display:flex;gap:8px;align-items:baseline}.certificate dt{flex:none;max-width:11rem}
 dt{color:var(--muted);font-size:.85rem}dd{margin:0;font-weight:600}
 .across{color:var(--muted)}.across b{color:var(--ink)}
 .trace .note{margin:12px 0 0}
