@@ -7,22 +7,6 @@ pytest.importorskip("rdkit", reason="needs the extra chem")
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepgym.verifiers import MoleculeVerifier, check_finding
-
-VERIFIER = MoleculeVerifier()
-
-
-def judge(answer, reference):
-    response = f"<SMILES>{answer}</SMILES>"
-    verdict = VERIFIER.verify(response, reference)
-    for finding in verdict.findings:
-        assert check_finding(finding, response, reference, verifier=VERIFIER), finding
-    return verdict, {
-        severity: [response[f.start : f.end] for f in verdict.findings if f.severity == severity]
-        for severity in ("proved", "refuted", "fatal")
-    }
-
-
 PENTANAL = [{"group": "aldehyde", "count": 1}, {"atoms": {"C": 5}}]
 
 
@@ -40,7 +24,7 @@ PENTANAL = [{"group": "aldehyde", "count": 1}, {"atoms": {"C": 5}}]
         ("[300CH3]CCCC=O", "[300CH3]"),
     ],
 )
-def test_an_odd_atom_is_refuted_whatever_else_is_met(answer, atom, example):
+def test_an_odd_atom_is_refuted_whatever_else_is_met(judge, answer, atom, example):
     verdict, marked = judge(answer, {"requirements": PENTANAL, **example})
     assert verdict.status == "wrong"
     assert atom in marked["refuted"]
@@ -53,11 +37,11 @@ def test_an_odd_atom_is_refuted_whatever_else_is_met(answer, atom, example):
      "CCCCC=O.[O-]Cl(=O)(=O)=O", "CCCCC=O.[O-]S(=O)(=O)[O-]", "C[S+]([O-])CCCC=O", "[13CH3]CCCC=O",
      "F[B-](F)(F)CCCCC=O"],
 )  # fmt: skip
-def test_usual_charges_are_sound(answer):
+def test_usual_charges_are_sound(judge, answer):
     assert judge(answer, {"requirements": PENTANAL})[0].status == "correct"
 
 
-def test_an_example_may_have_odd_atoms_itself():
+def test_an_example_may_have_odd_atoms_itself(judge):
     reference = {"requirements": PENTANAL, "smiles": "CCC[CH]C=O"}
     assert judge("CC[CH]CC=O", reference)[0].status == "correct"
     assert judge("C[CH][CH]CC=O", reference)[0].status == "wrong"
@@ -76,9 +60,9 @@ EVERYTHING = [
 
 
 @pytest.mark.parametrize("answer", ["*.CCCCC=O", "CCC.CC=O", "CCCCCC=O", "CCCC(=O)C=O", "CC1CCC1C=O"])
-def test_a_known_repair_makes_the_surplus_a_note(answer):
+def test_a_known_repair_makes_the_surplus_a_note(judge, answer):
     reference = {"requirements": EVERYTHING, "smiles": "CCCCC=O"}
-    judge_consistently(answer, reference)
+    judge_consistently(judge, answer, reference)
     findings = judge(answer, reference)[0].findings
     if any(f.kind == "repair" for f in findings):
         assert {f.severity for f in findings if f.kind.startswith("surplus-")} <= {"note"}
@@ -86,17 +70,17 @@ def test_a_known_repair_makes_the_surplus_a_note(answer):
 
 
 @given(st.sampled_from(["CCCCC=O", "CC(C)CC=O", "O=CCCCC", "CC(CC)C=O"]), st.data())
-def test_nothing_is_proved_and_refuted_at_once(smiles, data):
+def test_nothing_is_proved_and_refuted_at_once(judge, smiles, data):
     pieces = ["", "C", "N", "*", ".", "*.", "=", "[C]", "[CH]", "[C-10]", "(=O)", " ", "->[Na+]", "[C@OH]", ".O"]
     for _ in range(data.draw(st.integers(1, 2))):
         at = data.draw(st.integers(0, len(smiles)))
         smiles = smiles[:at] + data.draw(st.sampled_from(pieces)) + smiles[at + data.draw(st.integers(0, 1)) :]
     example = {"smiles": "CCCCC=O"}
     for reference in ({"requirements": EVERYTHING, **example}, {"requirements": EVERYTHING}, example):
-        judge_consistently(smiles, reference)
+        judge_consistently(judge, smiles, reference)
 
 
-def judge_consistently(answer, reference):
+def judge_consistently(judge, answer, reference):
     verdict, _ = judge(answer, reference)
     covered = {
         severity: {at for f in verdict.findings if f.severity == severity for at in range(f.start, f.end)}
