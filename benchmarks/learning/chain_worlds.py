@@ -1,9 +1,8 @@
-"""Arithmetic chains done badly: worlds for dense rewards and for searches by progress.
+"""Arithmetic chains that are given up: worlds for dense rewards and for searches by progress.
 
-A tiny model is fine-tuned from nothing on solutions of a worker who slips in a line with a given chance, or gives up
-before a line with a given chance and guesses the answer; so the model does the same. Each seed redoes everything. In a
-strict world a solution counts only if every line is there and right: a policy that slips or gives up often hardly ever
-succeeds, and nothing is won by a lucky guess.
+A tiny model is fine-tuned from nothing on solutions of a worker who gives up before a line with a given chance and
+guesses the answer; so the model does the same. Each seed redoes everything. In a strict world a solution counts only if
+every line is there and right: a policy that gives up often hardly ever succeeds, and nothing is won by a lucky guess.
 """
 
 from __future__ import annotations
@@ -56,12 +55,12 @@ class ChainWorld:
 
     Args:
         folder: Keeps the start and the verifier.
-        settings: `slip` is the chance of a slip in each line.
+        settings: Sizes.
         strict: Whether all lines must be right.
         hurry: The chance to give up, before each line.
     """
 
-    def __init__(self, folder: Path, settings: QuickstartSettings, *, strict: bool, hurry: float = 0.0) -> None:
+    def __init__(self, folder: Path, settings: QuickstartSettings, *, strict: bool, hurry: float) -> None:
         self.folder, self.settings, self.strict, self.hurry = folder, settings, strict, hurry
         self.quick = Quickstart(RunRecorder(folder, "dense rewards", "quickstart", ""), settings)
         self.tokenizer = self.quick.tokenizer
@@ -152,13 +151,13 @@ def hurried(episode: Episode, hurry: float, seed: str, modulus: int) -> Episode:
     return replace(episode, steps=(replace(episode.steps[0], action=action),))
 
 
-def chain_world(folder: Path, seed: int, *, slip: float, hurry: float, strict: bool, small: bool) -> ChainWorld:
+def chain_world(folder: Path, seed: int, *, hurry: float, strict: bool, small: bool) -> ChainWorld:
     """A world; `small` only shows that everything runs."""
     made = QuickstartSettings(
         seed=seed,
         modulus=5,
         habit=0.0,
-        slip=slip,
+        slip=0.0,
         demonstrations=8_000,
         sft_updates=1_000,
         train_tasks=1_200,

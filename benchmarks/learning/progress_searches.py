@@ -21,7 +21,7 @@ from stepgym.agents.text_table import text_table
 from stepgym.quickstart.evaluation import by_task
 from stepgym.train import TransformersValueFunction, load_value_function
 
-SLIP, HURRY = 0.0, 0.5
+HURRY = 0.5  # the chance to give up, before each line
 POOL, SAMPLES = 16, (2, 4, 8, 16)
 STEP = 12  # tokens a line may have
 # Width, expand, first.
@@ -74,7 +74,7 @@ def one_seed(seed: int, arguments: argparse.Namespace) -> dict[str, Cell]:
     if path.is_file():
         kept: dict[str, Cell] = json.loads(path.read_text())
         return kept
-    world = chain_world(folder / "world", seed, slip=SLIP, hurry=HURRY, small=small, strict=False)
+    world = chain_world(folder / "world", seed, hurry=HURRY, small=small, strict=False)
     model = world.start()
     policy = world.policy(model)
     sizes = {"tasks": 12, "n": 2, "updates": 5} if small else {"tasks": 1_200, "samples": 2, "n": 4, "updates": 250}

@@ -8,11 +8,11 @@ from typing import Any
 from stepgym.agents import Episode, Step
 from stepgym.verifiers import picture_of
 
-MOST = 8
+MOST = 4  # of each kind
 
 
 def shown_episodes(episodes: Sequence[Episode]) -> list[dict[str, Any]]:
-    """Lines of `value_traces.jsonl` without values: wrong episodes and right ones, those with certificates first.
+    """Lines of `value_traces.jsonl` without values: wrong, right and undecided episodes, with certificates first.
 
     Each is shown by the last of its steps that was judged; episodes without such a step are left out.
     """
@@ -20,8 +20,8 @@ def shown_episodes(episodes: Sequence[Episode]) -> list[dict[str, Any]]:
     # A stable sort: the log's order among equals. What points at something shows more than a bare verdict.
     judged.sort(key=lambda pair: not any(v.findings for v in pair[1].verdicts))
     chosen: list[tuple[Episode, Step]] = []
-    for solved in (False, True):
-        chosen += [pair for pair in judged if bool(pair[0].success) is solved][: MOST // 2]
+    for success in (False, True, None):
+        chosen += [pair for pair in judged if pair[0].success is success][:MOST]
     return [
         {
             "task_id": episode.task_id,
