@@ -175,6 +175,24 @@ def test_no_wrong_episode_with_a_finding_means_no_picture(
     assert "Episodes side by side" in page.text
 
 
+def test_without_values_the_answers_and_what_was_found_in_them_are_shown(
+    make_run: Callable[[dict[str, Any]], Path],
+) -> None:
+    found = {"start": 0, "end": 3, "kind": "arithmetic", "severity": "refuted", "message": "that is 5"}
+    line = {"task_id": "t", "policy": "p", "prompt": "2+2?", "tokens": [], "values": [], "outcome": 0.0}
+    lines = [line | {"text": f"{i}+2=4", "task_id": str(i), "findings": [found]} for i in range(4)]
+    lines[3] |= {"outcome": None, "findings": []}
+    page = read(write_report(make_run({"run.json": {"title": "plain"}, "value_traces.jsonl": lines})))
+    assert "Where it went wrong" in page.text
+    assert page.text.count("that is 5") == 3
+    assert "undecided" in page.text
+    assert "earned value" not in page.text
+    assert "Point at a token" not in page.text
+    # One large, of the other three two wrong ones in a row.
+    rows = [a for name, a in page.elements if name == "div" and a.get("class") == "pair"]
+    assert len(rows) == 2
+
+
 def test_the_report_replaces_an_older_one_only_when_complete(run_dir: Path, tmp_path: Path) -> None:
     out = tmp_path / "somewhere" / "else.html"
     assert write_report(run_dir, out) == out

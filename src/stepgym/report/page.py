@@ -152,7 +152,7 @@ def _sections(run: Run) -> list[tuple[str, str, str, Safe]]:
         shown = (best, partner)
     others = [trace for trace in run.traces if not any(trace is other for other in shown)]
     if others:
-        words = "Wrong ones and right ones."
+        words = "Some of the answers, and what the verifier found in them."
         if any(trace.valued for trace in others):
             words = "Pairs of a wrong and a right one. The figure after a line is the learned value at its end."
         legend = Safe("") if best is not None else legend_html(others)

@@ -54,7 +54,7 @@ def partner_of(trace: Trace, others: Sequence[Trace]) -> Trace | None:
 
 
 def episodes_html(traces: Sequence[Trace]) -> Safe:
-    """The episodes in rows of a wrong and a right one, of the same task where there are both."""
+    """The episodes in rows of two: a wrong and a right one, of the same task if there are both; then what is left."""
     rows, left_out = _pairs(traces)
     parts = [tag("div", *(trace_html(trace) for trace in row), class_="pair") for row in rows]
     if left_out:
@@ -198,8 +198,9 @@ def _pairs(traces: Sequence[Trace]) -> tuple[list[list[Trace]], int]:
             rows.append([trace, partner])
             wrong = [other for other in wrong if other is not trace]
             right = [other for other in right if other is not partner]
-    while wrong or right:
-        rows.append([group.pop(0) for group in (wrong, right) if group])
+    while wrong and right:
+        rows.append([wrong.pop(0), right.pop(0)])
+    rest = [*wrong, *right, *rest]
     rows.extend(rest[i : i + 2] for i in range(0, len(rest), 2))
     shown = rows[:MOST_PAIRS]
     return shown, len(traces) - sum(map(len, shown))
