@@ -13,8 +13,10 @@ from stepgym.errors import InvalidInputError
 trl = pytest.importorskip("trl", reason="needs the extra 'baselines'")
 
 from stepgym.agents.exporters.rows import to_dpo, to_step_dpo  # noqa: E402
+from stepgym.train import make_trainer  # noqa: E402
+from stepgym.train.dpo import EpisodeDPOTrainer  # noqa: E402
+from stepgym.train.kto import EpisodeKTOTrainer, balanced_weights  # noqa: E402
 from stepgym.train.preference_rows import PairCollator, UnpairedCollator  # noqa: E402
-from stepgym.train.preferences import EpisodeDPOTrainer, EpisodeKTOTrainer  # noqa: E402
 
 
 def settings(kind, tmp_path, **changes):
@@ -255,3 +257,23 @@ def test_what_cannot_be_compared_is_refused(tiny_model, tokenizer, make_episode,
         EpisodeDPOTrainer(tiny_model, config, [{"prompt": "a"}], processing_class=tokenizer)
     with pytest.raises(InvalidInputError, match="order must be one of"):
         EpisodeDPOTrainer(tiny_model, config, log, processing_class=tokenizer, order="longest")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("labels", "weights"), [([1, 0, 0, 0], (3.0, 1.0)), ([1, 1, 0], (1.0, 2.0)), ([1, 0], (1, 1))])
+def test_balanced_weights_make_both_outcomes_count_the_same(labels, weights) -> None:
+    found = balanced_weights([bool(x) for x in labels])
+    assert found == weights
+    assert found[0] * sum(labels) == found[1] * (len(labels) - sum(labels))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, (3.0, 1.0)), ({"desirable_weight": 1.2}, (1.2, 1.0)), ({"undesirable_weight": 1.0}, (1, 1))],
+)
+def test_the_comparison_balances_kto_unless_told_otherwise(
+    tiny_model, tokenizer, make_episode, tmp_path, given, expected
+) -> None:
+    log = [make_episode([("1+1?=", str(i))], reward=float(i % 4 == 2), name=f"e{i}") for i in range(8)]
+    common = {"output_dir": str(tmp_path), "max_steps": 1, "use_cpu": True}
+    trainer = make_trainer("kto", tiny_model, log, tokenizer, settings=common | given)
+    assert (trainer.desirable_weight, trainer.undesirable_weight) == expected

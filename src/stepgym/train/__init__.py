@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from stepgym.train.credit import CreditConfig, CreditWarning, ResponseCredit, credit_response, credit_spans
     from stepgym.train.credit_residuals import credited_residuals
     from stepgym.train.credited_episodes import CreditedEpisode, credit_episode, credit_episodes
+    from stepgym.train.dpo import EpisodeDPOTrainer
+    from stepgym.train.kto import EpisodeKTOTrainer
     from stepgym.train.metrics_file import MetricsFile
     from stepgym.train.nonfinite import NonFiniteError
     from stepgym.train.online import (
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     )
     from stepgym.train.oreo import OREOTrainer
     from stepgym.train.oreo_config import OREOConfig
-    from stepgym.train.preferences import EpisodeDPOTrainer, EpisodeKTOTrainer
     from stepgym.train.progress import StepValueConfig, StepValueTrainer
     from stepgym.train.resumable import newest_checkpoint
     from stepgym.train.selection import DELIMITERS, RewardMap, SelectionReport, balanced
@@ -41,8 +42,8 @@ _HOMES = {
     "SupervisedConfig": "supervised",
     "SupervisedTrainer": "supervised",
     "successes": "supervised",
-    "EpisodeDPOTrainer": "preferences",
-    "EpisodeKTOTrainer": "preferences",
+    "EpisodeDPOTrainer": "dpo",
+    "EpisodeKTOTrainer": "kto",
     "make_trainer": "baselines",
     "StepValueConfig": "progress",
     "StepValueTrainer": "progress",

@@ -46,7 +46,8 @@ def make_trainer(
         settings: Fields of `transformers.TrainingArguments` and of the method's own config; for DPO also
             `pairs_per_task` and `order`. `per_device_train_batch_size` counts episodes for every method, so DPO gets
             half as many pairs. What is not given is as in `SupervisedConfig` for all (TRL's own defaults would be
-            bfloat16, checkpointing and cuts at 1024 tokens), but for the learning rate, which is the method's own.
+            bfloat16, checkpointing and cuts at 1024 tokens), but for the learning rate, which is the method's own; for
+            KTO, successes and failures count the same unless `desirable_weight` or `undesirable_weight` is given.
         peft_config: Train an adapter.
         callbacks: Further transformers callbacks.
 
@@ -90,7 +91,8 @@ def episodes_per_update(trainer: Trainer) -> int:
 def _preference_trainer(
     method: str, model: Any, episodes: Any, tokenizer: Any, given: dict[str, Any], adapter: Any, callbacks: Any
 ) -> Trainer:
-    from stepgym.train.preferences import EpisodeDPOTrainer, EpisodeKTOTrainer
+    from stepgym.train.dpo import EpisodeDPOTrainer
+    from stepgym.train.kto import EpisodeKTOTrainer
 
     shared: dict[str, Any] = {f.name: f.default for f in fields(SupervisedConfig) if f.name in _SHARED}
     fixed = {"bf16": False, "gradient_checkpointing": False, "max_length": None}
@@ -102,7 +104,8 @@ def _preference_trainer(
     common = {"processing_class": tokenizer, "callbacks": callbacks, **adapter}
     if method == "dpo":
         return EpisodeDPOTrainer(model, config, episodes, **pairing, **common)
-    return EpisodeKTOTrainer(model, config, episodes, **common)
+    balanced = not {"desirable_weight", "undesirable_weight"} & given.keys()
+    return EpisodeKTOTrainer(model, config, episodes, balanced=balanced, **common)
 
 
 def _kind(method: str) -> Any:
