@@ -6,8 +6,9 @@
     python benchmarks/oreo_memory.py --device cuda --full     # on a GPU, without LoRA
 
 The model is built in bfloat16; the update goes through `OREOTrainer` with AdamW. Peak memory is the highest resident
-size of the process (on CPU) or of the CUDA allocator. The trunk's own forward pass without gradient is timed in the
-same process: the cost of the update is given in units of it, beside the count of passes that the method must make.
+size of the process (on CPU) or of the CUDA allocator. The trunk's own forward pass without gradient and the
+language-model head's work are timed beside each update: its cost is given in units of that pass, with and without the
+head, beside the count of passes of the trunk that the method must make. With several --updates, medians over them.
 Times are of the process (all threads) on a CPU, of the wall on a GPU. The last line is one JSON object.
 """
 
@@ -15,8 +16,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import platform
 import resource
+import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,6 +28,8 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
+from peft import LoraConfig
+from peft.tuners.tuners_utils import BaseTunerLayer
 
 from stepgym.train import OREOConfig, OREOTrainer
 from stepgym.train.logprobs import Head, Reference, token_scores
@@ -71,19 +76,11 @@ def main() -> None:
         "gb_before": round(start, 2),
         "gb_model": round(memory(cuda), 2),
     }
-    ids = torch.randint(10, model.config.vocab_size - 1, (1, args.length), device=model.device)
-    with torch.no_grad():
-        run: Callable[[], Any] = lambda: model.model(ids, use_cache=False)  # noqa: E731
-        run()
-        report["trunk_forward_s"] = min(timed(run, cuda) for _ in range(2))
     before_update = peak(cuda)
-    report |= head_alone(model, args, cuda)
+    report |= head_memory(model, args, cuda)
     before_update = max(before_update, peak(cuda))
     report |= update(model, args, cuda)
-    unit = report["trunk_forward_s"]
     report["gb_peak"] = round(max(before_update, peak(cuda)), 2)
-    report["units"] = round(report["update_s"] / unit, 2)
-    report["units_without_head"] = round((report["update_s"] - report["head_s"]) / unit, 2)
     report["passes"] = passes(args)
     report["ratio"] = round(report["units"] / report["passes"], 3)
     report["ratio_without_head"] = round(report["units_without_head"] / report["passes"], 3)
@@ -111,13 +108,11 @@ def build(args: argparse.Namespace) -> Any:
 
 
 def update(model: Any, args: argparse.Namespace, cuda: bool) -> dict[str, Any]:
-    """Updates through the trainer; the last is timed."""
+    """Updates through the trainer, each beside one forward pass of the trunk and the head's work alone."""
     peft_config = None
     if not args.full:
-        from peft import LoraConfig
-
         peft_config = LoraConfig(r=args.lora, lora_alpha=args.lora, target_modules="all-linear")
-    clock = Clock(cuda)
+    clock = Clock(model, args, cuda)
     with tempfile.TemporaryDirectory() as folder:
         config = OREOConfig(
             output_dir=folder,
@@ -139,31 +134,43 @@ def update(model: Any, args: argparse.Namespace, cuda: bool) -> dict[str, Any]:
         )
         trained = sum(p.numel() for p in trainer.networks.parameters() if p.requires_grad)
         trainer.train()
-    return {"trained_parameters": trained, "update_s": clock.seconds[-1]}
+    rows = clock.rows
+    units = [r["update_s"] / r["trunk_forward_s"] for r in rows]
+    without = [(r["update_s"] - r["head_s"]) / r["trunk_forward_s"] for r in rows]
+    return {
+        "trained_parameters": trained,
+        **{name: round(statistics.median(r[name] for r in rows), 2) for name in rows[0]},
+        "units": round(statistics.median(units), 2),
+        "units_without_head": round(statistics.median(without), 2),
+        "units_without_head_from": round(min(without), 2),
+        "units_without_head_to": round(max(without), 2),
+    }
 
 
-def head_alone(model: Any, args: argparse.Namespace, cuda: bool) -> dict[str, Any]:
-    """Time of log-probabilities, exact KL and their gradient, and what whole logits would take."""
+def head_memory(model: Any, args: argparse.Namespace, cuda: bool) -> dict[str, Any]:
+    """Memory of log-probabilities, exact KL and their gradient, and what whole logits would take."""
+    before = forget_peak(cuda)
+    head_work(model, args)()
+    logits = (args.length - args.prompt) * model.config.vocab_size * 4 / 2**30
+    return {"gb_head": round(max(0.0, peak(cuda) - before), 2), "gb_of_one_logits_tensor": round(logits, 2)}
+
+
+def head_work(model: Any, args: argparse.Namespace) -> Callable[[], None]:
+    """The head on all action positions, frozen as it is with LoRA."""
     actions, size = args.length - args.prompt, model.config.hidden_size
-    was_trained = model.lm_head.weight.requires_grad
-    model.lm_head.weight.requires_grad_(False)
     hidden = torch.randn(actions, size, dtype=torch.bfloat16, device=model.device, requires_grad=True)
     targets = torch.randint(model.config.vocab_size, (actions,), device=model.device)
-    head = Head.of(model)
 
     def run() -> None:
+        was_trained = model.lm_head.weight.requires_grad
+        model.lm_head.weight.requires_grad_(False)
+        head = Head.of(model)
         scores = token_scores(hidden, targets, head, Reference(hidden.detach() * 1.01, head))
         (scores.logp.sum() + scores.kl.sum()).backward()
+        hidden.grad = None
+        model.lm_head.weight.requires_grad_(was_trained)
 
-    before = forget_peak(cuda)
-    seconds = timed(run, cuda)
-    model.lm_head.weight.requires_grad_(was_trained)
-    logits = actions * model.config.vocab_size * 4 / 2**30
-    return {
-        "head_s": seconds,
-        "gb_head": round(max(0.0, peak(cuda) - before), 2),
-        "gb_of_one_logits_tensor": round(logits, 2),
-    }
+    return run
 
 
 def passes(args: argparse.Namespace) -> float:
@@ -192,17 +199,34 @@ def tokenizer() -> Any:
 
 
 class Clock(transformers.TrainerCallback):
-    """Seconds of each update."""
+    """Seconds of each update; of the trunk's forward pass before and after it, on average; and of the head's work."""
 
-    def __init__(self, cuda: bool) -> None:
+    def __init__(self, model: Any, args: argparse.Namespace, cuda: bool) -> None:
         self.cuda = cuda
-        self.seconds: list[float] = []
+        self.rows: list[dict[str, float]] = []
+        self._model, self._head = model, head_work(model, args)
+        self._ids = torch.randint(10, model.config.vocab_size - 1, (1, args.length), device=model.device)
+        self._base()  # warm
+        self._before = math.inf
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
+        self._before = timed(self._base, self.cuda)
         self._start = now(self.cuda)
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
-        self.seconds.append(round(now(self.cuda) - self._start, 2))
+        seconds = now(self.cuda) - self._start
+        unit = (self._before + timed(self._base, self.cuda)) / 2
+        self.rows.append({"update_s": seconds, "trunk_forward_s": unit, "head_s": timed(self._head, self.cuda)})
+
+    @torch.no_grad()
+    def _base(self) -> None:
+        """The base alone: adapters, if there are some by now, are switched off."""
+        layers = [m for m in self._model.modules() if isinstance(m, BaseTunerLayer)]
+        for layer in layers:
+            layer.enable_adapters(False)
+        self._model.model(self._ids, use_cache=False)
+        for layer in layers:
+            layer.enable_adapters(True)
 
 
 def now(cuda: bool) -> float:
@@ -216,7 +240,7 @@ def now(cuda: bool) -> float:
 def timed(function: Callable[[], Any], cuda: bool) -> float:
     start = now(cuda)
     function()
-    return round(now(cuda) - start, 2)
+    return now(cuda) - start
 
 
 def memory(cuda: bool) -> float:

@@ -36,9 +36,13 @@ def with_adapter(model: PreTrainedModel, config: PeftConfig, *, trunk_only: bool
     if trunk_only:
         config.task_type = peft.TaskType.FEATURE_EXTRACTION
     try:
-        return cast("PeftModel", peft.get_peft_model(model, config))
+        adapted = cast("PeftModel", peft.get_peft_model(model, config))
     except ValueError as error:
         raise InvalidInputError(f"peft_config does not fit {type(model).__name__}: {error}") from error
+    from stepgym.train.adapted_linear import fuse_adapters
+
+    fuse_adapters(adapted)
+    return adapted
 
 
 def sharing_base(trunk: PreTrainedModel) -> PreTrainedModel:
