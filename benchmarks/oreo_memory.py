@@ -48,7 +48,8 @@ SIZES: dict[str, dict[str, Any]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=SIZES, default="1.5b")
-    parser.add_argument("--length", type=int, default=2048, help="tokens of the episode")
+    parser.add_argument("--episodes", type=int, default=1, help="of an update, packed into one row")
+    parser.add_argument("--length", type=int, default=2048, help="tokens of an episode")
     parser.add_argument("--prompt", type=int, default=128, help="of these, tokens of the prompt")
     parser.add_argument("--lora", type=int, default=16, help="rank")
     parser.add_argument("--critic", choices=("separate", "shared"), default="separate")
@@ -65,8 +66,9 @@ def main() -> None:
         "size": args.size,
         "parameters": sum(p.numel() for p in model.parameters()),
         "trunk_parameters": sum(p.numel() for p in model.model.layers.parameters()),
+        "episodes": args.episodes,
         "length": args.length,
-        "actions": args.length - args.prompt,
+        "actions": args.episodes * (args.length - args.prompt),
         "lora": None if args.full else args.lora,
         "critic": args.critic,
         "checkpointing": not args.no_checkpointing,
@@ -116,7 +118,7 @@ def update(model: Any, args: argparse.Namespace, cuda: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         config = OREOConfig(
             output_dir=folder,
-            per_device_train_batch_size=1,
+            per_device_train_batch_size=args.episodes,
             max_steps=args.updates,
             critic=args.critic,
             packing=True,
@@ -128,7 +130,7 @@ def update(model: Any, args: argparse.Namespace, cuda: bool) -> dict[str, Any]:
             use_cpu=not cuda,
             guard="off",
         )
-        data = [episode(i, model.config.vocab_size, args) for i in range(2)]
+        data = [episode(i, model.config.vocab_size, args) for i in range(2 * args.episodes)]
         trainer = OREOTrainer(
             model, config, data, processing_class=tokenizer(), peft_config=peft_config, callbacks=[clock]
         )
@@ -151,13 +153,13 @@ def head_memory(model: Any, args: argparse.Namespace, cuda: bool) -> dict[str, A
     """Memory of log-probabilities, exact KL and their gradient, and what whole logits would take."""
     before = forget_peak(cuda)
     head_work(model, args)()
-    logits = (args.length - args.prompt) * model.config.vocab_size * 4 / 2**30
+    logits = args.episodes * (args.length - args.prompt) * model.config.vocab_size * 4 / 2**30
     return {"gb_head": round(max(0.0, peak(cuda) - before), 2), "gb_of_one_logits_tensor": round(logits, 2)}
 
 
 def head_work(model: Any, args: argparse.Namespace) -> Callable[[], None]:
     """The head on all action positions, frozen as it is with LoRA."""
-    actions, size = args.length - args.prompt, model.config.hidden_size
+    actions, size = args.episodes * (args.length - args.prompt), model.config.hidden_size
     hidden = torch.randn(actions, size, dtype=torch.bfloat16, device=model.device, requires_grad=True)
     targets = torch.randint(model.config.vocab_size, (actions,), device=model.device)
 
@@ -186,9 +188,9 @@ def episode(index: int, vocabulary: int, args: argparse.Namespace) -> TokenizedE
         random.integers(10, min(vocabulary, TOKENS), args.length),
         action,
         action,
-        np.full(args.length - 1, float(index), np.float32),
+        np.full(args.length - 1, float(index % 2), np.float32),
     )
-    return TokenizedEpisode((segment,), f"e{index}", f"t{index}", float(index))
+    return TokenizedEpisode((segment,), f"e{index}", f"t{index}", float(index % 2))
 
 
 def tokenizer() -> Any:
@@ -205,7 +207,8 @@ class Clock(transformers.TrainerCallback):
         self.cuda = cuda
         self.rows: list[dict[str, float]] = []
         self._model, self._head = model, head_work(model, args)
-        self._ids = torch.randint(10, model.config.vocab_size - 1, (1, args.length), device=model.device)
+        shape = (args.episodes, args.length)
+        self._ids = torch.randint(10, model.config.vocab_size - 1, shape, device=model.device)
         self._base()  # warm
         self._before = math.inf
 
