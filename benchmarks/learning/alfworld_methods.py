@@ -30,11 +30,13 @@ class Value:
         updates: In units of the updates of the methods.
         settings: Of `OREOConfig`.
         step_cost: Taken off the reward of every step.
+        episodes: Of the log, in units of what the methods learn from.
     """
 
     updates: float = 1.0
     settings: Mapping[str, Any] = field(default_factory=dict)
     step_cost: float = 0.0
+    episodes: int = 1
 
     def model(self, world: AlfworldWorld, label: str) -> ValueModel:
         """Trained, or loaded where it was before."""
@@ -44,7 +46,8 @@ class Value:
         return ValueModel.load(place)
 
     def _train(self, world: AlfworldWorld, place: Path) -> None:
-        episodes = with_step_cost(world.log(), self.step_cost) if self.step_cost else world.log()
+        log = world.log(self.episodes)
+        episodes = world.tokenised(with_step_cost(log, self.step_cost) if self.step_cost else log)
         count = round(self.updates * world.settings.updates)
         own = {"learning_rate": 1e-3, "policy_freeze_ratio": 1.0, "guard": "off"} | dict(self.settings)
         # Without gradients the frozen policy costs one forward pass and no backward pass.
@@ -102,14 +105,17 @@ class Method:
         own = common | dict(self.settings)
         if self.kind == "oreo":
             config = OREOConfig(**{"value_learning_rate": 2e-4, "guard": "warn"} | own)
-            return OREOTrainer(world.start(), config, episodes, processing_class=world.tokenizer, value_model=value)
-        data = successes(episodes) if self.kind == "rejection sampling" else episodes
+            data = world.tokenised(episodes)
+            return OREOTrainer(world.start(), config, data, processing_class=world.tokenizer, value_model=value)
+        data = world.tokenised(successes(episodes) if self.kind == "rejection sampling" else episodes)
         return SupervisedTrainer(world.start(), SupervisedConfig(**own), data, processing_class=world.tokenizer)
 
 
 VALUES: Mapping[str, Value] = {
     "plain": Value(),
     "three times longer": Value(updates=3.0),
+    "three times the episodes": Value(updates=3.0, episodes=3),
+    "six times the episodes": Value(updates=6.0, episodes=6),
     "one state a command": Value(settings={"states": "turn"}),
     "step cost 0.01": Value(step_cost=0.01),
     "mean over episodes": Value(settings={"loss_norm": "episode"}),

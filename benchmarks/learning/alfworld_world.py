@@ -34,6 +34,7 @@ class Settings:
         games: Train games used; None for all.
         demonstrations: Per train game.
         noise: Highest share of random commands in a demonstration; each draws its own, evenly from 0.
+        scripted: Whether lost games stay among the demonstrations, and these are the log that the methods learn from.
         log_steps: Steps after which demonstrations and logged episodes are cut.
         episodes: Logged episodes.
         test_steps: Steps of an evaluated episode.
@@ -47,6 +48,7 @@ class Settings:
     games: int | None = None
     demonstrations: int = 3
     noise: float = 0.3
+    scripted: bool = False
     log_steps: int = 30
     episodes: int = 3_000
     test_steps: int = 50
@@ -132,21 +134,38 @@ class AlfworldWorld:
             model.save_pretrained(place)
         return AutoModelForCausalLM.from_pretrained(place)
 
-    def log(self) -> list[Episode]:
-        """Roll-outs of the fine-tuned model at temperature 1 in train games, each game once before any twice."""
-        place, done = self.folder / "episodes", self.folder / "episodes.done"
+    def log(self, times: int = 1) -> list[Episode]:
+        """What the methods learn from: roll-outs of the fine-tuned model at temperature 1, or scripted play.
+
+        Args:
+            times: So many times the episodes of the settings, each train game once before any twice.
+        """
+        if self.settings.scripted:
+            return list(self._demonstrated(set()))
+        return [episode for part in range(times) for episode in self._rolled_out(part)]
+
+    def _rolled_out(self, part: int) -> list[Episode]:
+        name = "episodes" if part == 0 else f"episodes-{part + 1}"
+        place, done = self.folder / name, self.folder / f"{name}.done"
+        count, games = self.settings.episodes, len(self.train)
         if not done.is_file():
 
             def play() -> None:
-                left, turn = self.settings.episodes, 0
-                while left > 0:
-                    tasks = self.train[:left]
-                    self.play(self.start(), tasks, seed=derive_seed(self.settings.seed, "log", turn), out=place)
-                    left, turn = left - len(tasks), turn + 1
+                first = part * count
+                while first < (part + 1) * count:
+                    tasks = self.train[first % games :][: (part + 1) * count - first]
+                    self.play(
+                        self.start(), tasks, seed=derive_seed(self.settings.seed, "log", first // games), out=place
+                    )
+                    first += len(tasks)
 
-            self.costs.measured("roll-outs", play)
+            self.costs.measured("roll-outs" if part == 0 else f"roll-outs, part {part + 1}", play)
             done.touch()
         return list(EpisodeLog(place))
+
+    def tokenised(self, episodes: Sequence[Episode]) -> list[TokenizedEpisode]:
+        """For a trainer: the ids of the log, or, of what no model wrote, those of its text."""
+        return tokenize_episodes(episodes, self.tokenizer, TokenizeOptions(prompt=GoalPrompt()))[0]
 
     def play(
         self,
@@ -196,10 +215,11 @@ class AlfworldWorld:
         texts: set[str] = set()
         episodes = list(self._demonstrated(texts))
         tokenizer = word_tokenizer(texts)
-        return tokenizer, tokenize_episodes(episodes, tokenizer, TokenizeOptions(prompt=GoalPrompt()))[0]
+        self._tokenizer = tokenizer
+        return tokenizer, self.tokenised(episodes)
 
     def _demonstrated(self, texts: set[str]) -> Iterator[Episode]:
-        """Won games of the exploring expert; what was read and possible goes to `texts`."""
+        """Games of the exploring expert, won unless `scripted`; what was read and possible goes to `texts`."""
         for task in self.train:
             game = self.official.read(task)
             for k in range(self.settings.demonstrations):
@@ -212,11 +232,13 @@ class AlfworldWorld:
                 while not engine.won and len(steps) < self.settings.log_steps:
                     texts.update((seen, *possible))
                     answer = engine.step(command)
-                    steps.append(Step(seen, command, reward=float(engine.won), terminated=engine.won))
+                    last = len(steps) + 1 == self.settings.log_steps and not engine.won
+                    steps.append(Step(seen, command, reward=float(engine.won), terminated=engine.won, truncated=last))
                     seen, possible = answer, engine.admissible()
                     command = expert.act(seen, possible)
-                if engine.won:
-                    yield Episode(f"{task}/{k}", ENV_ID, task, tuple(steps), 1.0, policy=expert.name)
+                if engine.won or self.settings.scripted:
+                    outcome = float(engine.won)
+                    yield Episode(f"{task}/{k}", ENV_ID, task, tuple(steps), outcome, policy=expert.name)
 
     def _fine_tuned(self, data: list[TokenizedEpisode]) -> Any:
         s = self.settings

@@ -1,0 +1,152 @@
+"""V of the tiny ALFWorld model as a judge: what it knows of what can be known, and what it is worth in choosing.
+
+    python benchmarks/oreo_alfworld_judge.py --games DIR --seeds 0 --values plain "three times longer"
+    python benchmarks/oreo_alfworld_judge.py --games DIR --seeds 0 --search      # best of 5 commands by V, too
+    python benchmarks/oreo_alfworld_judge.py --games DIR --seeds 0 --small       # only shows that everything runs
+
+Runs on what benchmarks/oreo_alfworld.py keeps in --out, and makes it where it is missing. On roll-outs in the 200
+held-out games of valid_train, at fixed steps: AUC and Brier score of V. Then the policy plays on 12 times from states
+in 120 of these games, which says how well the outcome can be told at all (the ceiling: AUC of half of the roll-outs of
+a state for the other half) and how much of the variance of the true value V explains. The last line is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from learning.alfworld_ceiling import STEPS as PLAYED_ON
+from learning.alfworld_ceiling import against_ceiling, ceiling, played_on
+from learning.alfworld_cells import Cell, add_arguments, cell, evaluation_seed, finish, make_worlds, mean
+from learning.alfworld_judge import STEPS, TurnValue, game_auc, judged, mean_auc
+from learning.alfworld_methods import MAIN, METHODS, START, VALUES, VARIATIONS
+from learning.alfworld_world import AlfworldWorld
+from learning.cells import quiet, write
+
+from stepgym.agents import EpisodeLog
+from stepgym.agents.engines.admissible_policy import AdmissiblePolicy
+from stepgym.agents.search import BestOfNPolicy
+from stepgym.agents.seeds import derive_seed
+from stepgym.agents.text_table import text_table
+from stepgym.train.value_model import ValueModel
+
+CANDIDATES = 5
+STATES = 120  # games whose roll-outs are played on
+POLICIES = {**METHODS, **VARIATIONS}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_arguments(parser, [0])
+    parser.add_argument("--values", nargs="+", choices=tuple(VALUES), default=["plain"], help="trained before OREO")
+    parser.add_argument("--search", action="store_true", help="best of some commands by V, on valid_seen")
+    parser.add_argument("--methods", nargs="*", metavar="NAME", default=[MAIN], help="policies to search with")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.methods) - set(POLICIES):
+        parser.error(f"no method is called {', '.join(sorted(unknown))}; known: {', '.join(POLICIES)}")
+    quiet()
+    judge(arguments, make_worlds(arguments))
+
+
+def judge(arguments: argparse.Namespace, worlds: Sequence[AlfworldWorld]) -> None:
+    """One report a seed, kept in its folder."""
+    found: dict[int, Cell] = {}
+    for world in worlds:
+        report = Report(world)
+        report.values(arguments.values)
+        if arguments.search:
+            report.search(arguments.values, arguments.methods)
+        report.show()
+        found[world.settings.seed] = report.found
+    finish(arguments, {"judge": found})
+
+
+class Report:
+    """What was found at one seed; kept in `judge.json`, and not measured again.
+
+    Args:
+        world: The seed.
+    """
+
+    def __init__(self, world: AlfworldWorld) -> None:
+        self.world = world
+        self.path = world.folder / "judge.json"
+        self.found: Cell = json.loads(self.path.read_text()) if self.path.is_file() else {}
+
+    def values(self, labels: Sequence[str]) -> None:
+        """V of the fine-tuned policy: at fixed steps of held-out roll-outs, and against playing on."""
+        world, rows = self.world, self.found.setdefault("values", {})
+        missing = [label for label in labels if label not in rows]
+        if not missing and "ceiling" in self.found:
+            return
+        games = world.test("valid_train")
+        place = world.folder / "judged"
+        world.play(world.start(), games, seed=derive_seed(world.settings.seed, "judge"), samples=4, out=place)
+        episodes = list(EpisodeLog(place))
+        chosen = set(games[:STATES])
+        first = {e.task_id: e for e in reversed(episodes) if e.task_id in chosen}
+        states = played_on(world, list(first.values()))
+        self.found |= {"game_auc": game_auc(episodes), "ceiling": ceiling(states)}
+        for label in missing:
+            value = VALUES[label].model(world, label)
+            row = judged(episodes, value, world.tokenizer)
+            rows[label] = row | {
+                "mean_auc": mean_auc(row),
+                "played_on": against_ceiling(states, value, world.tokenizer),
+            }
+            self._keep()
+
+    def search(self, labels: Sequence[str], methods: Sequence[str]) -> None:
+        """Best of some commands by V, beside one command, on valid_seen."""
+        world, rows = self.world, self.found.setdefault("commands", {})
+        for name in (START, *methods):
+            method = None if name == START else POLICIES[name]
+            kept = cell(world, name, method, "valid_seen")
+            rows |= {f"greedy: {name}": kept["greedy"], f"T = 1: {name}": kept["sampled"]}
+            model = world.start() if method is None else method.train(world, name)[0]
+            judges = {f"V {label}": VALUES[label].model(world, label) for label in labels}
+            if method is not None and method.kind == "oreo":
+                judges["its own V"] = ValueModel.load(world.folder / "policies" / name / "value")
+            for label, value in judges.items():
+                row = f"best of {CANDIDATES}: {name}, {label}"
+                if row not in rows:
+                    rows[row] = best_of(world, model, value)
+                    self._keep()
+
+    def show(self) -> None:
+        """The tables."""
+        head = ("AUC at step", *map(str, STEPS))
+        lines = [(name, *_shares(row["steps"], STEPS, "auc")) for name, row in self.found["values"].items()]
+        print(text_table(head, lines, left=1))
+        at = tuple(map(str, PLAYED_ON))
+        lines = [("ceiling", *_shares(self.found["ceiling"], PLAYED_ON, "auc"))]
+        for name, row in self.found["values"].items():
+            lines.append((f"{name}: AUC", *_shares(row["played_on"], PLAYED_ON, "auc")))
+            lines.append((f"{name}: explained", *_shares(row["played_on"], PLAYED_ON, "explained")))
+        print(text_table(("played on from step", *at), lines, left=1))
+        if "commands" in self.found:
+            rows = [(name, f"{100 * value:.1f}") for name, value in self.found["commands"].items()]
+            print(text_table(("commands", "success in %"), rows, left=1))
+
+    def _keep(self) -> None:
+        write(self.path, self.found)
+
+
+def _shares(rows: Mapping[str, Any], steps: Sequence[int], key: str) -> list[str]:
+    return [f"{rows[str(step)][key]:.2f}" if str(step) in rows else "" for step in steps]
+
+
+def best_of(world: AlfworldWorld, model: Any, value: ValueModel) -> float:
+    """Success when the command is the best by V of some sampled ones."""
+    policy = AdmissiblePolicy(model.eval(), world.tokenizer, slots=256, ignored=("help",))
+    search = BestOfNPolicy(policy, TurnValue(value, world.tokenizer, slots=256), CANDIDATES)
+    episodes = world.play(
+        search, world.test("valid_seen"), seed=evaluation_seed(world), steps=world.settings.test_steps, concurrency=50
+    )
+    return mean(float(bool(e.success)) for e in episodes)
+
+
+if __name__ == "__main__":
+    main()
