@@ -20,8 +20,6 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,14 +27,12 @@ from typing import Any
 import torch
 import transformers
 from learning.cells import quiet, today, write
-from learning.variants import BASELINE, MAIN, START, VARIANTS, Variant, fresh, grid, with_choice
+from learning.trained_cells import Cell, Cells, read
+from learning.variants import BASELINE, VARIANTS, grid, with_choice
 from learning.worlds import TUNING_SEEDS, WORLDS, World, settings_of, validation_tasks
 
 from stepgym.agents.evaluation.crossed_bootstrap import crossed_mean
 from stepgym.agents.text_table import text_table
-from stepgym.errors import InvalidInputError, MissingExtraError
-
-Cell = dict[str, Any]
 
 
 def main() -> None:
@@ -49,6 +45,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/oreo-learning"))
     parser.add_argument("--tune", action="store_true", help="choose settings instead of reporting")
     parser.add_argument("--tuning-seeds", type=int, nargs="+", choices=TUNING_SEEDS, default=TUNING_SEEDS)
+    parser.add_argument("--logged-too", action="store_true", help="evaluate on tasks of the log as well")
     parser.add_argument("--small", action="store_true", help="tiny sizes that only show that everything runs")
     arguments = parser.parse_args()
     known = VARIANTS[arguments.experiment]
@@ -73,7 +70,7 @@ def compare(arguments: argparse.Namespace) -> None:
     rows: dict[str, dict[int, Cell]] = {}
     for seed in arguments.seeds:
         world = make_world(arguments, seed)
-        cells = Cells(world, world.test, world.folder / "cells")
+        cells = Cells(world, world.test, world.folder / "cells", logged_too=arguments.logged_too)
         for name, cell in cells.run(variants, arguments.equal, arguments.iterations).items():
             rows.setdefault(name, {})[seed] = cell
     report(arguments, rows, chosen)
@@ -111,88 +108,6 @@ def tune(arguments: argparse.Namespace) -> None:
     print(json.dumps({"date": today(), "seeds": arguments.tuning_seeds, "settings": best}))
 
 
-class Cells:
-    """The trainings of one seed, each kept in a file.
-
-    Args:
-        world: Of the seed.
-        tasks: To evaluate on.
-        folder: Of the files.
-    """
-
-    def __init__(self, world: World, tasks: Sequence[Any], folder: Path) -> None:
-        self.world, self.tasks, self.folder = world, tasks, folder
-        self._start: Any = None
-
-    def run(self, variants: Mapping[str, Variant], equal: Sequence[str], iterations: int) -> dict[str, Cell]:
-        """All cells; equal time is that of `oreo token` in this seed, or of the dearest variant without it."""
-        found = {START: self._kept(START, lambda: self._measured(self.start, {"updates": 0, "cpu_seconds": 0.0}))}
-        updates = self.world.settings.updates
-        again = f", {iterations} iterations" if iterations > 1 else ""
-        costs: dict[str, float] = {}
-        found_by_updates: dict[str, Cell] = {}
-        for name, variant in variants.items():
-            label = f"{name}, equal updates{again}"
-            try:
-                cell = self._kept(label, lambda v=variant, x=label: self._trained(v, x, updates, iterations))
-            except (MissingExtraError, InvalidInputError) as error:
-                print(f"{name} is left out: {error}", file=sys.stderr)
-                continue
-            found_by_updates[name] = cell
-            costs[name] = cell["cpu_seconds"] / max(1, cell["updates"])
-            if "updates" in equal:
-                found[label] = cell
-        if "time" in equal and costs:
-            budget = costs.get(MAIN, max(costs.values()))
-            for name, cost in costs.items():
-                count = round(updates * budget / cost)
-                label = f"{name}, equal time{again}"
-                if name == MAIN:
-                    found[label] = found_by_updates[name]  # its time is the budget
-                else:
-                    found[label] = self._kept(
-                        label, lambda v=variants[name], x=label, n=count: self._trained(v, x, n, iterations)
-                    )
-        return found
-
-    @property
-    def start(self) -> Any:
-        """The fine-tuned model."""
-        if self._start is None:
-            self._start = self.world.start()
-        return self._start
-
-    def _trained(self, variant: Variant, label: str, updates: int, iterations: int) -> Cell:
-        model, totals = fresh(self.start), {"updates": 0, "cpu_seconds": 0.0, "episodes": 0, "note": ""}
-        for i in range(iterations):
-            # Later logs belong to this variant alone; the reference is then the policy that wrote them.
-            name = "episodes" if i == 0 else f"logs/{slug(label)}-{i}"
-            costs = variant.train(self.world, model, self.world.log(model if i else self.start, name), updates)
-            for key in totals:
-                totals[key] += costs[key]
-        return self._measured(model, totals)
-
-    def _measured(self, model: Any, costs: Mapping[str, Any]) -> Cell:
-        greedy, sampled = self.world.evaluate(model, self.tasks)
-        outcomes = {
-            how: {task: sum(o) / len(o) for task, o in e.outcomes.items()}
-            for how, e in (("greedy", greedy), ("sampled", sampled))
-        }
-        return {**costs, "greedy": greedy.success, "sampled": sampled.success, "outcomes": outcomes}
-
-    def _kept(self, label: str, make: Any) -> Cell:
-        path = self.folder / f"{slug(label)}.json"
-        if path.is_file():
-            return read(path)
-        begin = time.perf_counter()
-        cell = make() | {"seconds": 0.0}
-        cell["seconds"] = round(time.perf_counter() - begin, 1)
-        write(path, cell)
-        shown = {k: round(cell[k], 3) for k in ("greedy", "sampled", "updates", "cpu_seconds", "seconds")}
-        print(f"seed {self.world.settings.seed}  {label:45s}", shown, flush=True)
-        return cell
-
-
 def report(arguments: argparse.Namespace, rows: Mapping[str, Mapping[int, Cell]], chosen: Mapping[str, Any]) -> None:
     """Means with 95 % intervals over seeds and tasks, and the difference to rejection sampling of equal compute."""
     table, summary = [], {}
@@ -200,9 +115,11 @@ def report(arguments: argparse.Namespace, rows: Mapping[str, Mapping[int, Cell]]
         compute = name.partition(", equal ")[2]
         other = rows.get(f"{BASELINE}, equal {compute}") if compute else None
         line: dict[str, Any] = {"seeds": sorted(cells)}
-        for how in ("greedy", "sampled"):
+        for how in ("greedy", "sampled", "logged"):
+            if any(how not in c["outcomes"] for c in cells.values()):
+                continue
             line[how] = interval([[*cells[s]["outcomes"][how].values()] for s in sorted(cells)])
-            if other is not None and other is not cells:
+            if other is not None and other is not cells and how != "logged":
                 seeds = sorted(set(cells) & set(other))
                 line[f"{how}_minus_rejection"] = interval(
                     [[v - other[s]["outcomes"][how][t] for t, v in cells[s]["outcomes"][how].items()] for s in seeds],
@@ -213,10 +130,20 @@ def report(arguments: argparse.Namespace, rows: Mapping[str, Mapping[int, Cell]]
         notes = {s: c["note"] for s, c in cells.items() if c.get("note")}
         summary[name] = line | ({"notes": notes} if notes else {})
         columns = [
-            shown(line.get(k)) for k in ("greedy", "sampled", "greedy_minus_rejection", "sampled_minus_rejection")
+            shown(line.get(k))
+            for k in ("greedy", "sampled", "greedy_minus_rejection", "sampled_minus_rejection", "logged")
         ]
         table.append((name, *columns, f"{line['updates']:,.0f}", f"{line['cpu_seconds']:,.1f}"))
-    head = ("success in %", "greedy", "sampled", "greedy - rejection", "sampled - rejection", "updates", "CPU s")
+    head = (
+        "success in %",
+        "greedy",
+        "sampled",
+        "greedy - rejection",
+        "sampled - rejection",
+        "sampled, logged tasks",
+        "updates",
+        "CPU s",
+    )
     print(text_table(head, table, left=1))
     versions = {"torch": torch.__version__, "transformers": transformers.__version__}
     print(
@@ -256,14 +183,6 @@ def make_world(arguments: argparse.Namespace, seed: int) -> World:
     settings = settings_of(arguments.experiment, seed, small=arguments.small)
     world: World = WORLDS[arguments.experiment](home(arguments) / f"seed-{seed}", settings)
     return world
-
-
-def slug(text: str) -> str:
-    return "".join(c if c.isalnum() or c in ".=" else "-" for c in text)
-
-
-def read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text()) if path.is_file() else {}
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ class Variant:
         settings: Its own settings.
         data: "all" episodes, the paper's "balanced" sample (at most 4 + 4 a task), or, in place of the log, the
             "demonstrations" that the model was fine-tuned on.
+        times: So many times the updates of the others.
         finish: Share of the updates, at the end, that are rejection sampling on the same log: a supervised term on the
             successes, as a phase of its own.
     """
@@ -36,6 +37,7 @@ class Variant:
     method: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     data: Literal["all", "balanced", "demonstrations"] = "all"
+    times: float = 1.0
     finish: float = 0.0
 
     def train(self, world: World, model: Any, episodes: Sequence[Episode], updates: int) -> dict[str, float]:
@@ -44,6 +46,7 @@ class Variant:
             episodes, _ = balanced(episodes, seed=world.settings.seed)
         elif self.data == "demonstrations":
             episodes = list(world.demonstrations())
+        updates = round(self.times * updates)
         last = round(self.finish * updates)
         phases = [(self.method, self.settings, updates - last), ("rejection-sampling", {}, last)]
         made, cpu, notes = 0, 0.0, []
@@ -82,6 +85,8 @@ VARIANTS: Mapping[str, Mapping[str, Variant]] = {
         "oreo token, alpha 0.1": Variant("oreo-token", {"alpha": 0.1}),
         "oreo token, balanced": Variant("oreo-token", data="balanced"),
         "oreo token, value first": Variant("oreo-token", {"policy_freeze_ratio": 0.2}),
+        "oreo token, four times the updates": Variant("oreo-token", times=4.0),
+        "rejection sampling, four times the updates": Variant("rejection-sampling", times=4.0),
         "oreo token, then rejection sampling": Variant("oreo-token", finish=0.5),
     },
 }
