@@ -243,6 +243,22 @@ def test_one_class_log_is_said(tiny_model, tokenizer, log, tmp_path, caplog) -> 
     assert "none can be preferred" in caplog.text
 
 
+@pytest.mark.parametrize("outcome", [0.0, 1.0, 5.0])
+def test_the_guard_lets_a_one_class_log_be_learned(tiny_model, tokenizer, log, tmp_path, outcome) -> None:
+    """V begins at zero and ends at the outcome: neither is out of range."""
+    alike = [
+        dataclasses.replace(e, outcome=outcome, steps=tuple(dataclasses.replace(t, reward=outcome) for t in e.steps))
+        for e in log
+    ]
+    assert all(len(e.steps) == 1 for e in alike)
+    trainer = OREOTrainer(
+        tiny_model, settings(tmp_path, max_steps=12, logging_steps=1), alike, processing_class=tokenizer
+    )
+    trainer.train()
+    assert trainer.state.global_step == 12
+    assert trainer.guard.message == ""
+
+
 def test_log_without_trainable_episode_is_refused(tiny_model, tokenizer, log, tmp_path) -> None:
     cut = [dataclasses.replace(e, end="context", outcome=None) for e in log]
     with pytest.raises(InvalidInputError, match="32 dropped: cut by the system"):

@@ -73,7 +73,7 @@ class Guard(TrainerCallback):
     Two log lines in a row must be out of range: the first steps of a fresh value may overshoot once.
 
     Args:
-        lowest, highest: Range of the returns in the training data.
+        lowest, highest: Of the returns in the training data.
         mode: "stop", "warn" or "off".
 
     Attributes:
@@ -82,7 +82,9 @@ class Guard(TrainerCallback):
     """
 
     def __init__(self, lowest: float, highest: float, mode: GuardMode) -> None:
-        slack = VALUE_SLACK * max(highest - lowest, 1e-6)
+        # V starts at zero, and where all episodes ended alike their outcome is no range.
+        lowest, highest = min(lowest, 0.0), max(highest, 0.0)
+        slack = VALUE_SLACK * ((highest - lowest) or 1.0)
         self.low, self.high = lowest - slack, highest + slack
         self.mode = mode
         self.message = ""
