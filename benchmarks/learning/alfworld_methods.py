@@ -111,14 +111,19 @@ class Method:
         return SupervisedTrainer(world.start(), SupervisedConfig(**own), data, processing_class=world.tokenizer)
 
 
+# One state a command, and the mean within each episode first: a long lost episode counts as much as a short won one.
+_ALIKE = {"states": "turn", "loss_norm": "episode"}
+
 VALUES: Mapping[str, Value] = {
     "plain": Value(),
     "three times longer": Value(updates=3.0),
     "three times the episodes": Value(updates=3.0, episodes=3),
-    "six times the episodes": Value(updates=6.0, episodes=6),
     "one state a command": Value(settings={"states": "turn"}),
     "step cost 0.01": Value(step_cost=0.01),
     "mean over episodes": Value(settings={"loss_norm": "episode"}),
+    "commands alike": Value(settings=_ALIKE),
+    "commands alike, three times the episodes": Value(updates=3.0, episodes=3, settings=_ALIKE),
+    "commands alike, six times the episodes": Value(updates=6.0, episodes=6, settings=_ALIKE),
 }
 
 METHODS: Mapping[str, Method] = {
