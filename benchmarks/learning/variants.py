@@ -105,9 +105,9 @@ GRIDS: Mapping[str, Mapping[str, Mapping[str, Sequence[Any]]]] = {
         BASELINE: {"learning_rate": (5e-4, 1e-3, 2e-3, 4e-3)},
         "dpo": {"learning_rate": (5e-6, 2e-5, 1e-4), "beta": (0.1, 0.3)},
         "kto": {"learning_rate": (5e-6, 2e-5, 1e-4), "beta": (0.1, 0.3)},
-        MAIN: {"learning_rate": (1e-4, 2e-4, 5e-4, 1e-3), "beta": (0.1, 0.3), "alpha": (0.01, 0.1)},
-        "oreo step": {"learning_rate": (1e-4, 2e-4, 5e-4), "beta": (0.1, 0.3)},
-        "oreo response": {"learning_rate": (1e-4, 2e-4, 5e-4), "beta": (0.1, 0.3)},
+        MAIN: {"learning_rate": (2e-4, 5e-4, 1e-3), "beta": (0.1, 0.3), "alpha": (0.01, 0.1)},
+        "oreo step": {"learning_rate": (2e-4, 5e-4), "beta": (0.1, 0.3)},
+        "oreo response": {"learning_rate": (2e-4, 5e-4), "beta": (0.1, 0.3)},
     },
 }
 
