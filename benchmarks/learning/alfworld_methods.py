@@ -47,7 +47,8 @@ class Value:
 
     def _train(self, world: AlfworldWorld, place: Path) -> None:
         log = world.log(self.episodes)
-        episodes = world.tokenised(with_step_cost(log, self.step_cost) if self.step_cost else log)
+        states = self.settings.get("states", "token")
+        episodes = world.tokenised(with_step_cost(log, self.step_cost) if self.step_cost else log, states)
         count = round(self.updates * world.settings.updates)
         own = {"learning_rate": 1e-3, "policy_freeze_ratio": 1.0, "guard": "off"} | dict(self.settings)
         # Without gradients the frozen policy costs one forward pass and no backward pass.
@@ -105,14 +106,11 @@ class Method:
         own = common | dict(self.settings)
         if self.kind == "oreo":
             config = OREOConfig(**{"value_learning_rate": 2e-4, "guard": "warn"} | own)
-            data = world.tokenised(episodes)
+            data = world.tokenised(episodes, self.settings.get("states", "token"))
             return OREOTrainer(world.start(), config, data, processing_class=world.tokenizer, value_model=value)
         data = world.tokenised(successes(episodes) if self.kind == "rejection sampling" else episodes)
         return SupervisedTrainer(world.start(), SupervisedConfig(**own), data, processing_class=world.tokenizer)
 
-
-# One state a command, and the mean within each episode first: a long lost episode counts as much as a short won one.
-_ALIKE = {"states": "turn", "loss_norm": "episode"}
 
 VALUES: Mapping[str, Value] = {
     "plain": Value(),
@@ -121,9 +119,7 @@ VALUES: Mapping[str, Value] = {
     "one state a command": Value(settings={"states": "turn"}),
     "step cost 0.01": Value(step_cost=0.01),
     "mean over episodes": Value(settings={"loss_norm": "episode"}),
-    "commands alike": Value(settings=_ALIKE),
-    "commands alike, three times the episodes": Value(updates=3.0, episodes=3, settings=_ALIKE),
-    "commands alike, six times the episodes": Value(updates=6.0, episodes=6, settings=_ALIKE),
+    "mean over episodes, three times the episodes": Value(updates=3.0, episodes=3, settings={"loss_norm": "episode"}),
 }
 
 METHODS: Mapping[str, Method] = {

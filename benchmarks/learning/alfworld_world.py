@@ -18,7 +18,7 @@ from stepgym.agents.engines.admissible_policy import AdmissiblePolicy
 from stepgym.agents.seeds import derive_seed
 from stepgym.envs.alfworld import Engine, Explorer, OfficialGames
 from stepgym.train import SupervisedConfig, SupervisedTrainer
-from stepgym.train.tokenize import TokenizedEpisode, TokenizeOptions, tokenize_episodes
+from stepgym.train.tokenize import States, TokenizedEpisode, TokenizeOptions, tokenize_episodes
 
 ENV_ID = "stepgym/ALFWorld-v0"
 SAMPLING = Sampling(max_tokens=16)
@@ -163,9 +163,9 @@ class AlfworldWorld:
             done.touch()
         return list(EpisodeLog(place))
 
-    def tokenised(self, episodes: Sequence[Episode]) -> list[TokenizedEpisode]:
+    def tokenised(self, episodes: Sequence[Episode], states: States = "token") -> list[TokenizedEpisode]:
         """For a trainer: the ids of the log, or, of what no model wrote, those of its text."""
-        return tokenize_episodes(episodes, self.tokenizer, TokenizeOptions(prompt=GoalPrompt()))[0]
+        return tokenize_episodes(episodes, self.tokenizer, TokenizeOptions(prompt=GoalPrompt(), states=states))[0]
 
     def play(
         self,

@@ -17,6 +17,7 @@ from stepgym.train import (
     OREOTrainer,
     SupervisedConfig,
     SupervisedTrainer,
+    TokenizeOptions,
     load,
     load_value_function,
     successes,
@@ -235,6 +236,13 @@ def test_guard_stops_a_collapsing_policy(tiny_model, tokenizer, log, tmp_path, c
     assert trainer.state.global_step < 60
     assert "step" in trainer.guard.message
     assert "raise alpha" in caplog.text
+
+
+@pytest.mark.parametrize(("states", "said"), [("token", True), ("turn", False)])
+def test_states_that_come_tokenised_otherwise_are_said(tiny_model, tokenizer, log, tmp_path, caplog, states, said):
+    tokenized, _ = tokenize_episodes(log, tokenizer, TokenizeOptions(states=states))
+    OREOTrainer(tiny_model, settings(tmp_path, states="turn"), tokenized, processing_class=tokenizer)
+    assert ("states='turn' has no effect" in caplog.text) is said
 
 
 def test_one_class_log_is_said(tiny_model, tokenizer, log, tmp_path, caplog) -> None:

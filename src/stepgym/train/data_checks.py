@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,12 @@ from stepgym.agents.episodes import Episode
 from stepgym.errors import InvalidInputError
 from stepgym.train.cached_episodes import CachedEpisodes
 from stepgym.train.token_cache import outcomes
-from stepgym.train.tokenize import TokenizedEpisode
+from stepgym.train.tokenize import States, TokenizedEpisode
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+logger = logging.getLogger(__name__)
 
 _COMPARED = 16
 
@@ -61,3 +64,16 @@ def check_tokenizer(episodes: Iterable[Episode], tokenizer: PreTrainedTokenizerB
 
 def _finite(episode: TokenizedEpisode) -> bool:
     return all(bool(np.isfinite(s.returns).all()) for s in episode.segments)
+
+
+def check_states(episodes: Sequence[TokenizedEpisode], states: States) -> None:
+    """Warn where `states` has no effect, because the episodes come tokenised with a state at every token."""
+    segments = [segment for i in range(min(100, len(episodes))) for segment in episodes[i].segments]
+    longer = any(bool((s.action_mask[1:] & s.action_mask[:-1]).any()) for s in segments)
+    if states != "token" and longer and all(bool((s.state_mask == s.action_mask).all()) for s in segments):
+        logger.warning(
+            "states=%r has no effect: the episodes come tokenised, with a state at every token. Tokenise them with "
+            "TokenizeOptions(states=%r), or pass the log itself.",
+            states,
+            states,
+        )

@@ -38,7 +38,8 @@ class OREOConfig(EpisodeTrainingArguments):
         value_learning_rate: Learning rate of the value; None takes `learning_rate`.
         policy_freeze_ratio: Share of the updates, from the start, in which only the value learns; 1 trains the value
             alone.
-        states: Where V is trained; None follows the level ("step" for step level, else "token").
+        states: Where V is trained; None follows the level ("step" for step level, else "token"). Episodes that come
+            tokenised have theirs already.
         delimiters: What ends a reasoning step.
         max_length: Longest episode in tokens; longer ones are dropped and counted. None takes the model's context.
         guard: What to do when V leaves the range of returns or the policy collapses: "stop", "warn" or "off".

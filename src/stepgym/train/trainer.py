@@ -21,7 +21,7 @@ from stepgym.errors import InvalidInputError
 from stepgym.train.cached_episodes import CachedEpisodes
 from stepgym.train.collate import EpisodeCollator
 from stepgym.train.config import EpisodeTrainingArguments
-from stepgym.train.data_checks import check_returns, check_tokenizer
+from stepgym.train.data_checks import check_returns, check_states, check_tokenizer
 from stepgym.train.length_groups import LengthGroups
 from stepgym.train.metrics_file import MetricsFile
 from stepgym.train.nonfinite import KEYS, NonFiniteError, WithKeys, named
@@ -248,7 +248,9 @@ def _tokenized(
     data: Episodes, tokenizer: PreTrainedTokenizerBase, options: TokenizeOptions, cache: str | None
 ) -> tuple[Sequence[TokenizedEpisode], TokenizeReport]:
     if isinstance(data, CachedEpisodes) or (isinstance(data, Sequence) and data and _is_tokenized(data[0])):
-        return cast(Sequence[TokenizedEpisode], data), TokenizeReport(kept=len(data))
+        tokenized = cast(Sequence[TokenizedEpisode], data)
+        check_states(tokenized, options.states)
+        return tokenized, TokenizeReport(kept=len(data))
     episodes = cast(Iterable[Episode], data)
     if not isinstance(episodes, EpisodeLog | Sequence):
         episodes = list(episodes)
