@@ -73,22 +73,25 @@ def test_an_error_reaches_its_batch_and_no_other() -> None:
 
 
 def test_results_come_as_they_are_ready_and_the_loop_stays_free() -> None:
-    batcher = MicroBatcher(Doubler(delay=0.05), max_size=10)
-    order: list[str] = []
+    """The work goes on only once the loop has said that the first result is there."""
+    heard = threading.Event()
 
-    async def call(i: int) -> None:
-        await batcher.submit(i)
-        order.append(f"call {i}")
+    def work(items: list[int]) -> Iterator[list[tuple[int, int]]]:
+        yield [(0, 2 * items[0])]
+        assert heard.wait(timeout=60), "the first result did not come before the others, or the loop is blocked"
+        yield [(i, 2 * item) for i, item in enumerate(items) if i]
 
-    async def clock() -> None:
-        await asyncio.sleep(0.12)
-        order.append("clock")
+    batcher = MicroBatcher(work, max_size=10)
 
-    async def main() -> None:
-        await asyncio.gather(clock(), *(call(i) for i in range(6)))
+    async def first() -> int:
+        result = await batcher.submit(0)
+        heard.set()
+        return result
 
-    asyncio.run(main())
-    assert order.index("call 0") < order.index("clock") < order.index("call 5")
+    async def main() -> list[int]:
+        return list(await asyncio.gather(first(), *(batcher.submit(i) for i in range(1, 6))))
+
+    assert asyncio.run(main()) == [0, 2, 4, 6, 8, 10]
 
 
 def test_a_batch_nobody_waits_for_is_given_up() -> None:
