@@ -73,13 +73,14 @@ def test_an_error_reaches_its_batch_and_no_other() -> None:
 
 
 def test_results_come_as_they_are_ready_and_the_loop_stays_free() -> None:
-    """The work goes on only once the loop has said that the first result is there."""
+    """The work goes on only once the loop has said that the first result is there; it comes with the second."""
     heard = threading.Event()
 
     def work(items: list[int]) -> Iterator[list[tuple[int, int]]]:
         yield [(0, 2 * items[0])]
+        yield [(1, 2 * items[1])]
         assert heard.wait(timeout=60), "the first result did not come before the others, or the loop is blocked"
-        yield [(i, 2 * item) for i, item in enumerate(items) if i]
+        yield [(i, 2 * item) for i, item in enumerate(items) if i > 1]
 
     batcher = MicroBatcher(work, max_size=10)
 
