@@ -1,6 +1,6 @@
 """V of the tiny ALFWorld model as a judge: what it knows of what can be known, and what it is worth in choosing.
 
-    python benchmarks/oreo_alfworld_judge.py --games DIR --seeds 0 --values plain "three times longer"
+    python benchmarks/oreo_alfworld_judge.py --games DIR --seeds 0 --values plain "mean over episodes"
     python benchmarks/oreo_alfworld_judge.py --games DIR --seeds 0 --search      # best of 5 commands by V, too
     python benchmarks/oreo_alfworld_judge.py --games DIR --seeds 0 --small       # only shows that everything runs
 
