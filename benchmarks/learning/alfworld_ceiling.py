@@ -104,5 +104,6 @@ def _of_one(states: Sequence[PlayedOn], values: np.ndarray | None) -> dict[str, 
     row: dict[str, Any] = {"states": len(states), "won": float(rates.mean()), "auc": auc(each, outcomes)}
     if values is not None:
         error = float(np.mean((values - rates) ** 2)) - noise
-        row |= {"squared_error": error, "of_the_mean": spread, "explained": 1 - error / spread if spread > 0 else math.nan}
+        explained = 1 - error / spread if spread > 0 else math.nan
+        row |= {"squared_error": error, "of_the_mean": spread, "explained": explained}
     return row

@@ -53,7 +53,7 @@ class Cells:
         if "time" in equal and costs:
             budget = costs.get(MAIN, max(costs.values()))
             for name, cost in costs.items():
-                count = round(updates * budget / cost)
+                count = round(updates * budget / cost / variants[name].times)  # which multiplies them again
                 label = f"{name}, equal time{again}"
                 if name == MAIN:
                     found[label] = found_by_updates[name]  # its time is the budget
