@@ -10,6 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.checkpoint import checkpoint
 
 peft = pytest.importorskip("peft")
 
@@ -61,6 +63,49 @@ def test_what_is_not_asked_for_is_not_computed() -> None:
     assert up.grad is not None
     assert x.grad is None
     assert down.grad is None
+
+
+class Products(TorchDispatchMode):
+    """Counts the matrix products that read a given tensor, or a view of it."""
+
+    def __init__(self, weight: torch.Tensor) -> None:
+        super().__init__()
+        self.storage, self.count = weight.untyped_storage().data_ptr(), 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        tensors = [a for a in args if isinstance(a, torch.Tensor)]
+        if func._schema.name.split("::")[1] in {"mm", "addmm", "linear"}:
+            self.count += any(t.untyped_storage().data_ptr() == self.storage for t in tensors)
+        return func(*args, **(kwargs or {}))
+
+
+def test_checkpointing_does_not_repeat_the_last_product() -> None:
+    """Of a block's two layers the first is computed again in the backward pass, the second is not."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.SiLU(), nn.Linear(4, 3))
+    model = peft.get_peft_model(model, peft.LoraConfig(r=2, target_modules=["0", "2"]))
+    fuse_adapters(model)
+    x, grad = torch.randn(5, 3), torch.randn(5, 3)
+    plain = passed(model, x, grad)
+    first, last = (model.base_model.model[i].base_layer.weight for i in (0, 2))
+    with Products(first) as of_first, Products(last) as of_last:
+        again = passed(checkpointed(model), x, grad)
+    assert (of_first.count, of_last.count) == (3, 2)  # forward, (again,) backward
+    assert all(torch.equal(a, b) for a, b in zip(again, plain, strict=True))
+
+
+def checkpointed(model: nn.Module) -> nn.Module:
+    """`model`, recomputed in the backward pass."""
+
+    class Checkpointed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return checkpoint(self.model, x, use_reentrant=False)
+
+    return Checkpointed()
 
 
 def test_in_low_precision_it_is_the_more_exact_one() -> None:

@@ -39,10 +39,10 @@ class AdaptedLinear(Linear):
             return super().forward(x, *args, **kwargs)
         base = cast(nn.Linear, self.base_layer)
         adapter_in, adapter_out = cast(nn.Linear, self.lora_A[name]), cast(nn.Linear, self.lora_B[name])
-        down, up = adapter_in.weight, adapter_out.weight * self.scaling[name]
-        to = _compute_dtype(x, base.weight)
-        bias = None if base.bias is None else base.bias.to(to)
-        return adapted_linear(x.to(to), base.weight.to(to), bias, down.to(to), up.to(to))
+        x = x.to(_compute_dtype(x, base.weight))
+        return adapted_linear(
+            x, base.weight, base.bias, adapter_in.weight, adapter_out.weight, scale=self.scaling[name]
+        )
 
     def _fusible(self) -> str | None:
         """Name of the one adapter, if nothing asks for peft's way."""
@@ -59,41 +59,78 @@ class AdaptedLinear(Linear):
         return name if same or torch.is_autocast_enabled(base.weight.device.type) else None
 
 
-def adapted_linear(x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor) -> Tensor:
-    """`W x + b + B A x`, with gradients for `x`, `A` and `B`. All tensors are of one precision.
+def adapted_linear(
+    x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, *, scale: float = 1.0
+) -> Tensor:
+    """`W x + b + scale B A x` in the precision of `x`, with gradients for `x`, `A` and `B`.
 
     Args:
         x: `(..., inputs)`.
         weight: `W`, `(outputs, inputs)`, frozen.
         bias: `b`, `(outputs,)`, frozen.
         down: `A`, `(rank, inputs)`.
-        up: `B` times the adapter's scale, `(outputs, rank)`.
+        up: `B`, `(outputs, rank)`.
+        scale: Of the adapter.
 
     Returns:
         `(..., outputs)`.
     """
-    result: Tensor = _AdaptedLinear.apply(x, weight, bias, down, up)  # type: ignore[no-untyped-call]
+    inner = _Down.apply(x, down)  # type: ignore[no-untyped-call]
+    result: Tensor = _Whole.apply(x, inner, weight, bias, down, up, scale)  # type: ignore[no-untyped-call]
     return result
 
 
-class _AdaptedLinear(torch.autograd.Function):
+class _Down(torch.autograd.Function):
+    """`A x`, which keeps `x` for the whole.
+
+    Apart from `_Whole`, so that everything the backward pass needs is kept *before* the layer's own product: activation
+    checkpointing stops recomputing a block as soon as it has back what was kept, and so never repeats the product of
+    the block's last layer, three tenths of a block. The gradient of `x` is `_Whole`'s alone.
+    """
+
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, down: Tensor) -> Tensor:
         flat = x.reshape(-1, x.shape[-1])
-        inner = flat @ down.T
-        ctx.save_for_backward(flat, weight, down, up, inner)
-        ctx.shape = x.shape
-        return linear(flat, weight, bias).addmm_(inner, up.T).view(*x.shape[:-1], -1)
+        ctx.save_for_backward(flat)
+        ctx.dtype = down.dtype
+        return flat @ down.to(x.dtype).T
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None, None, Tensor | None, Tensor | None]:
-        flat, weight, down, up, inner = ctx.saved_tensors
-        grad = grad.reshape(-1, grad.shape[-1])
-        grad_inner = grad @ up
-        needs_x, _, _, needs_down, needs_up = ctx.needs_input_grad
-        grad_x = (grad @ weight).addmm_(grad_inner, down).view(ctx.shape) if needs_x else None
-        return grad_x, None, None, grad_inner.T @ flat if needs_down else None, grad.T @ inner if needs_up else None
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor | None]:
+        (flat,) = ctx.saved_tensors
+        return None, (grad.T @ flat).to(ctx.dtype) if ctx.needs_input_grad[1] else None
+
+
+class _Whole(torch.autograd.Function):
+    """The sum. It refers to parameters and to the small `A x`, and keeps nothing in autograd's sense, see `_Down`."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        inner: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        down: Tensor,
+        up: Tensor,
+        scale: float,
+    ) -> Tensor:
+        ctx.inner, ctx.weight, ctx.down, ctx.up, ctx.scale = inner.detach(), weight, down, up, scale
+        ctx.shape = x.shape
+        to = x.dtype
+        result = linear(x.reshape(-1, x.shape[-1]), weight.to(to), None if bias is None else bias.to(to))
+        return result.addmm_(inner, (up * scale).to(to).T).view(*x.shape[:-1], -1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        grad, to = grad.reshape(-1, grad.shape[-1]), grad.dtype
+        inner = grad @ (ctx.up * ctx.scale).to(to)
+        needs_x, _, _, _, _, needs_up, _ = ctx.needs_input_grad
+        x = (grad @ ctx.weight.to(to)).addmm_(inner, ctx.down.to(to)).view(ctx.shape) if needs_x else None
+        up = ((grad.T @ ctx.inner).to(ctx.up.dtype) * ctx.scale) if needs_up else None
+        return x, inner, None, None, None, up, None
 
 
 def _compute_dtype(x: Tensor, weight: Tensor) -> torch.dtype:
