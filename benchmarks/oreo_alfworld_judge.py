@@ -33,6 +33,7 @@ from stepgym.agents.text_table import text_table
 from stepgym.train.value_model import ValueModel
 
 CANDIDATES = 5
+BY_V = {f"best of {CANDIDATES}": "value", f"majority of {CANDIDATES}, weighted": "weighted_majority"}
 STATES = 120  # games whose roll-outs are played on
 POLICIES = {**METHODS, **VARIATIONS}
 
@@ -99,20 +100,20 @@ class Report:
             self._keep()
 
     def search(self, labels: Sequence[str], methods: Sequence[str]) -> None:
-        """Best of some commands by V, beside one command, on valid_seen."""
+        """Choosing from some sampled commands, by V, by their number, or by both, beside one command; on valid_seen."""
         world, rows = self.world, self.found.setdefault("commands", {})
         for name in (START, *methods):
             method = None if name == START else POLICIES[name]
             kept = cell(world, name, method, "valid_seen")
             rows |= {f"greedy: {name}": kept["greedy"], f"T = 1: {name}": kept["sampled"]}
             model = world.start() if method is None else method.train(world, name)[0]
-            judges = {f"V {label}": VALUES[label].model(world, label) for label in labels}
+            judges: dict[str, ValueModel | None] = {f"V {x}": VALUES[x].model(world, x) for x in labels}
             if method is not None and method.kind == "oreo":
                 judges["its own V"] = ValueModel.load(world.folder / "policies" / name / "value")
-            for label, value in judges.items():
-                row = f"best of {CANDIDATES}: {name}, {label}"
+            rated = [(f"{how}: {name}, {x}", choose, v) for x, v in judges.items() for how, choose in BY_V.items()]
+            for row, choose, value in [(f"majority of {CANDIDATES}: {name}", "majority", None), *rated]:
                 if row not in rows:
-                    rows[row] = best_of(world, model, value)
+                    rows[row] = chosen(world, model, value, choose)
                     self._keep()
 
     def show(self) -> None:
@@ -138,10 +139,11 @@ def _shares(rows: Mapping[str, Any], steps: Sequence[int], key: str) -> list[str
     return [f"{rows[str(step)][key]:.2f}" if str(step) in rows else "" for step in steps]
 
 
-def best_of(world: AlfworldWorld, model: Any, value: ValueModel) -> float:
-    """Success when the command is the best by V of some sampled ones."""
+def chosen(world: AlfworldWorld, model: Any, value: ValueModel | None, choose: Any) -> float:
+    """Success when each command is chosen from some sampled ones."""
     policy = AdmissiblePolicy(model.eval(), world.tokenizer, slots=256, ignored=("help",))
-    search = BestOfNPolicy(policy, TurnValue(value, world.tokenizer, slots=256), CANDIDATES)
+    judge = None if value is None else TurnValue(value, world.tokenizer, slots=256)
+    search = BestOfNPolicy(policy, judge, CANDIDATES, choose=choose, answer_of=str.strip)
     episodes = world.play(
         search, world.test("valid_seen"), seed=evaluation_seed(world), steps=world.settings.test_steps, concurrency=50
     )

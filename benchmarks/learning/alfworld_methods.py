@@ -112,6 +112,8 @@ class Method:
         return SupervisedTrainer(world.start(), SupervisedConfig(**own), data, processing_class=world.tokenizer)
 
 
+READS = {"loss_norm": "episode", "value_lm_coef": 1.0}
+
 VALUES: Mapping[str, Value] = {
     "plain": Value(),
     "three times longer": Value(updates=3.0),
@@ -120,6 +122,8 @@ VALUES: Mapping[str, Value] = {
     "step cost 0.01": Value(step_cost=0.01),
     "mean over episodes": Value(settings={"loss_norm": "episode"}),
     "mean over episodes, three times the episodes": Value(updates=3.0, episodes=3, settings={"loss_norm": "episode"}),
+    "reads": Value(settings=READS),
+    "reads, three times the episodes": Value(updates=3.0, episodes=3, settings=READS),
 }
 
 METHODS: Mapping[str, Method] = {

@@ -59,7 +59,7 @@ def make_trainer(folder: Path, method: str, *, evaluate: bool = False, **changes
         "callbacks": [MetricsFile(folder / "metrics.jsonl")],
     }
     if method == "oreo":
-        return OREOTrainer(_model(), OREOConfig(**values), _log(), **rest)
+        return OREOTrainer(_model(), OREOConfig(**{"value_lm_coef": 0.3} | values), _log(), **rest)
     return SupervisedTrainer(_model(), SupervisedConfig(**values), _log(), **rest)
 
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.func import functional_call
 from torch.utils.checkpoint import checkpoint
 
 if TYPE_CHECKING:
@@ -64,6 +65,10 @@ class Head(nn.Module):
         logits = logits if self.scale == 1.0 else logits * self.scale
         return logits if self.softcap is None else self.softcap * torch.tanh(logits / self.softcap)
 
+    def frozen(self) -> Head:
+        """The same head, whose weights receive no gradient."""
+        return Head(_Frozen(self.linear), scale=self.scale, softcap=self.softcap)
+
     @property
     def is_frozen_matrix(self) -> bool:
         """Whether it is one matrix that receives no gradient."""
@@ -74,6 +79,20 @@ class Head(nn.Module):
             and self.scale == 1.0
             and self.softcap is None
         )
+
+
+class _Frozen(nn.Module):
+    def __init__(self, linear: nn.Module) -> None:
+        super().__init__()
+        self.linear = linear
+
+    @property
+    def weight(self) -> Tensor:
+        return cast(Tensor, self.linear.weight)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        fixed = {name: parameter.detach() for name, parameter in self.linear.named_parameters()}
+        return cast(Tensor, functional_call(self.linear, fixed, hidden))
 
 
 class TokenScores(NamedTuple):

@@ -19,7 +19,7 @@ from stepgym.errors import InvalidInputError
 from stepgym.train.adapters import adapters_off, is_adapted, merged, plain, sharing_base, with_adapter, with_own_base
 from stepgym.train.attention import use_packed_attention
 from stepgym.train.divergence import CachedReference, cached_scores, reference_scores
-from stepgym.train.logprobs import Head, Reference, token_scores
+from stepgym.train.logprobs import Head, Reference, token_logprobs_of, token_scores
 from stepgym.train.policy_model import (
     Checkpointed,
     check_head,
@@ -46,12 +46,14 @@ class Outputs(NamedTuple):
         ref_logp: The same under the reference, without gradient. `(rows, n - 1)`
         kl: KL(policy || reference), with a cached reference as in `divergence`. `(rows, n - 1)`
         values: V after each token, float32. `(rows, n)`
+        value_logp: Log-probability of the next token by the value's trunk, where that was asked for. `(rows, n - 1)`
     """
 
     logp: Tensor
     ref_logp: Tensor
     kl: Tensor
     values: Tensor
+    value_logp: Tensor | None = None
 
 
 class PolicyWithValue(Checkpointed):
@@ -141,6 +143,7 @@ class PolicyWithValue(Checkpointed):
         ref_logp: Tensor | None = None,
         ref_top_logp: Tensor | None = None,
         ref_top_ids: Tensor | None = None,
+        value_reads: Tensor | None = None,
     ) -> Outputs:
         """Everything the losses need.
 
@@ -153,6 +156,7 @@ class PolicyWithValue(Checkpointed):
             ref_logp: Of a cached reference, which then does not run. `(rows, n - 1)`
             ref_top_logp: See `CachedReference`. `(actions, k + 1)`
             ref_top_ids: The same. `(actions, k)`
+            value_reads: Where the value's trunk, one of its own, is asked for the next token. `(rows, n - 1)`
         """
         policy = plain(self.policy)
         where = context(policy, attention_mask, position_ids, segment_lengths)
@@ -161,14 +165,20 @@ class PolicyWithValue(Checkpointed):
             self._check_reference()
             ref = Reference(*self._reference_pass(input_ids, at, where))
         hidden = last_hidden(policy, input_ids, where)
-        values = self.value.read(hidden) if self.critic == "shared" else self.value(input_ids, **where)
+        state = hidden if self.critic == "shared" else self.value.last_hidden(input_ids, **where)
+        values, value_logp = self.value.read(state), None
+        if value_reads is not None:
+            head = Head.of(policy if self.reference is None else self.reference).frozen()
+            value_logp = _spread(
+                value_reads, token_logprobs_of(state[:, :-1][value_reads], input_ids[:, 1:][value_reads], head)
+            )
         actions = hidden[:, :-1][at], input_ids[:, 1:][at], Head.of(policy)
         if ref_logp is None:
             scores = token_scores(*actions, ref)
         else:
             scores = cached_scores(*actions, CachedReference(ref_logp[at], ref_top_logp, ref_top_ids))
-        logp, ref_logp, kl = (t.new_zeros(at.shape).masked_scatter(at, t) for t in scores)
-        return Outputs(logp, ref_logp, kl, values)
+        logp, ref_logp, kl = (_spread(at, t) for t in scores)
+        return Outputs(logp, ref_logp, kl, values, value_logp)
 
     @torch.no_grad()
     def reference_scores(
@@ -251,3 +261,8 @@ class PolicyWithValue(Checkpointed):
     @property
     def _value_is_adapted(self) -> bool:
         return is_adapted(self.value.trunk) or (self.critic == "shared" and is_adapted(self.policy))
+
+
+def _spread(at: Tensor, values: Tensor) -> Tensor:
+    """`values` where `at`, in order, and 0 elsewhere."""
+    return values.new_zeros(at.shape).masked_scatter(at, values)

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_SETTINGS = ("beta", "alpha", "kl", "level", "loss_norm", "critic", "value_lm_coef")
+
 # What the loss's divergence is called in the log.
 _NAMES = {"exact": "kl", "top-k": "kl", "k3": "k3"}
 
@@ -126,9 +128,10 @@ class OREOTrainer(TwoGroupTrainer):
     ) -> Tensor | tuple[Tensor, Outputs]:
         """Value loss + policy loss + alpha KL of one micro-batch, as its share of the optimiser step's means."""
         step = self.counts(inputs, num_items_in_batch)
-        out: Outputs = model(**model_inputs(inputs))
-        values = out.values[:, :-1]  # (rows, positions), as everything below
         action, ids = inputs["action_mask"], inputs["episode_ids"]
+        reads = {"value_reads": ids >= 0} if self.args.value_lm_coef else {}
+        out: Outputs = model(**model_inputs(inputs), **reads)
+        values = out.values[:, :-1]  # (rows, positions), as everything below
         norm = self.args.loss_norm
         residuals = oreo_residuals(
             out.logp,
@@ -161,7 +164,13 @@ class OREOTrainer(TwoGroupTrainer):
             self.record_shares(kl=masked_mean(bound, action, ids, loss_norm=norm, denominator=actions))
         self.record(alpha_over_beta2=self.args.alpha / self.args.beta**2)
         self.record(**batch_diagnostics(residuals, values, inputs["returns"], ids))
-        loss = (value_loss + policy_loss + self.args.alpha * kl) * step.processes
+        loss = value_loss + policy_loss + self.args.alpha * kl
+        if out.value_logp is not None:
+            tokens = step.tokens if per_token else step.episodes
+            value_lm = masked_mean(-out.value_logp, ids >= 0, ids, loss_norm=norm, denominator=tokens)
+            self.record_shares(value_lm=value_lm)
+            loss = loss + self.args.value_lm_coef * value_lm
+        loss = loss * step.processes
         return (loss, out) if return_outputs else loss
 
     def progress(self) -> dict[str, Any]:
@@ -204,7 +213,7 @@ class OREOTrainer(TwoGroupTrainer):
         """Write `policy/` (with the tokenizer), `value/` and the settings."""
         folder = Path(output_dir or self.args.output_dir or ".")
         save_networks(self, self.networks, folder)
-        settings = {name: getattr(self.args, name) for name in ("beta", "alpha", "kl", "level", "loss_norm", "critic")}
+        settings = {name: getattr(self.args, name) for name in _SETTINGS}
         (folder / "oreo.json").write_text(json.dumps(settings, indent=2) + "\n")
         parts: tuple[Part, ...] = ("policy", "value")
         for part in parts:

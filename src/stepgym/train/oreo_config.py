@@ -36,6 +36,9 @@ class OREOConfig(EpisodeTrainingArguments):
             episode, which gives a decision in a short answer more weight than the same decision in a long one.
         critic: "separate" or "shared" trunk, see `PolicyWithValue`.
         value_learning_rate: Learning rate of the value; None takes `learning_rate`.
+        value_lm_coef: Weight of a second loss of the value's own trunk: the cross-entropy of every token of the log,
+            observations included, through the frozen language-model head (Cobbe et al., arXiv 2110.14168, section 4.2).
+            One outcome an episode teaches a small trunk little about what it reads; this does. 0 leaves it out.
         policy_freeze_ratio: Share of the updates, from the start, in which only the value learns; 1 trains the value
             alone.
         states: Where V is trained; None follows the level ("step" for step level, else "token"). Episodes that come
@@ -52,6 +55,7 @@ class OREOConfig(EpisodeTrainingArguments):
     level: Level = "token"
     critic: Critic = "separate"
     value_learning_rate: float | None = None
+    value_lm_coef: float = 0.0
     policy_freeze_ratio: float = 0.0
     states: States | None = None
     delimiters: tuple[str, ...] = DEFAULT_DELIMITERS
@@ -70,6 +74,10 @@ class OREOConfig(EpisodeTrainingArguments):
             raise InvalidInputError(f"beta must be > 0, got {self.beta}")
         if self.alpha < 0:
             raise InvalidInputError(f"alpha must be >= 0, got {self.alpha}")
+        if self.value_lm_coef < 0:
+            raise InvalidInputError(f"value_lm_coef must be >= 0, got {self.value_lm_coef}")
+        if self.value_lm_coef and self.critic == "shared":
+            raise InvalidInputError("value_lm_coef needs a trunk of the value's own: a shared one is the policy")
         if not 0 <= self.policy_freeze_ratio <= 1:
             raise InvalidInputError(f"policy_freeze_ratio must be from 0 to 1, got {self.policy_freeze_ratio}")
 

@@ -16,20 +16,24 @@ class StepCounts(NamedTuple):
     Attributes:
         states: State positions.
         actions: Action tokens.
-        episodes_with_states, episodes_with_actions: Episodes that hold at least one of them.
+        tokens: Tokens that have one before them in their segment, read or written.
+        episodes_with_states, episodes_with_actions, episodes: Episodes that hold at least one of these.
         processes: Number of data-parallel processes; their gradients are averaged, so each loss is multiplied by it.
     """
 
     states: Tensor
     actions: Tensor
+    tokens: Tensor
     episodes_with_states: Tensor
     episodes_with_actions: Tensor
+    episodes: Tensor
     processes: int
 
 
 def count_batch(inputs: Mapping[str, Tensor]) -> StepCounts:
     """The normalisers of one batch alone."""
-    layout = EpisodeLayout.from_ids(inputs["episode_ids"])
-    states = layout.to_episodes(inputs["state_mask"], False).sum(-1)
-    actions = layout.to_episodes(inputs["action_mask"], False).sum(-1)
-    return StepCounts(states.sum(), actions.sum(), (states > 0).sum(), (actions > 0).sum(), 1)
+    ids = inputs["episode_ids"]
+    layout = EpisodeLayout.from_ids(ids)
+    each = [layout.to_episodes(mask, False).sum(-1) for mask in (inputs["state_mask"], inputs["action_mask"], ids >= 0)]
+    totals, episodes = [count.sum() for count in each], [(count > 0).sum() for count in each]
+    return StepCounts._make((*totals, *episodes, 1))

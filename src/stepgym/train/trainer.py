@@ -235,13 +235,13 @@ class EpisodeTrainer(ResumableTrainer):
         )
 
     def _count(self, batches: list[dict[str, Tensor]], device: torch.device) -> StepCounts:
-        parts = [torch.stack(count_batch(b)[:4]).to(device) for b in batches]
+        parts = [torch.stack(count_batch(b)[:-1]).to(device) for b in batches]
         totals = torch.stack(parts).sum(0)
         processes = self.accelerator.num_processes
         if processes > 1:
             totals = cast(Tensor, self.accelerator.gather(totals.unsqueeze(0))).sum(0)
         totals = totals.clamp(min=1)
-        return StepCounts(totals[0], totals[1], totals[2], totals[3], processes)
+        return StepCounts._make((*totals, processes))
 
 
 def _tokenized(

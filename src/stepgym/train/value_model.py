@@ -65,9 +65,13 @@ class ValueModel(nn.Module):
 
     def scores(self, input_ids: Tensor, attention_mask: Tensor | None = None, **arguments: Any) -> Tensor:
         """The head's scores, which are V with the identity link and the logit of V with the logistic one."""
+        return self._head_scores(self.last_hidden(input_ids, attention_mask, **arguments))
+
+    def last_hidden(self, input_ids: Tensor, attention_mask: Tensor | None = None, **arguments: Any) -> Tensor:
+        """The hidden states that the head reads. `(batch, n, hidden)`."""
         trunk: Any = plain(self.trunk)
         out = trunk(input_ids=input_ids, attention_mask=attention_mask, use_cache=False, **arguments)
-        return self._head_scores(out.last_hidden_state)
+        return cast(Tensor, out.last_hidden_state)
 
     def read(self, hidden: Tensor) -> Tensor:
         """V from the last hidden states `(batch, n, hidden)`."""
