@@ -87,8 +87,9 @@ class Report:
         world.play(world.start(), games, seed=derive_seed(world.settings.seed, "judge"), samples=4, out=place)
         episodes = list(EpisodeLog(place))
         chosen = set(games[:STATES])
-        first = {e.task_id: e for e in reversed(episodes) if e.task_id in chosen}
-        states = played_on(world, list(first.values()))
+        # By its number: the log has first what ended first, which are the wins.
+        one = {e.task_id: e for e in sorted(episodes, key=lambda e: e.id, reverse=True) if e.task_id in chosen}
+        states = played_on(world, list(one.values()))
         self.found |= {"game_auc": game_auc(episodes), "ceiling": ceiling(states)}
         for label in missing:
             value = VALUES[label].model(world, label)
