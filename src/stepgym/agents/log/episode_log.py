@@ -138,7 +138,11 @@ class EpisodeLog:
         self.close()
 
     def __iter__(self) -> Iterator[Episode]:
-        """The episodes in the order they were written, read as a stream."""
+        """The episodes in the order they were written, read as a stream.
+
+        Roll-outs are written as they end: the first ones of a task are the short ones. To take a few, go by ids
+        (`balanced`, `split_by_task` do).
+        """
         before, ids, problems, count = stamp(self._file), set[str](), list[Problem](), 0
         for number, line, torn in jsonlines.lines(self._file):
             episode = None
