@@ -113,6 +113,7 @@ class Method:
 
 
 READS = {"loss_norm": "episode", "value_lm_coef": 1.0}
+"""Its trunk also predicts every token of the log, observations included."""
 
 VALUES: Mapping[str, Value] = {
     "plain": Value(),
@@ -124,6 +125,7 @@ VALUES: Mapping[str, Value] = {
     "mean over episodes, three times the episodes": Value(updates=3.0, episodes=3, settings={"loss_norm": "episode"}),
     "reads": Value(settings=READS),
     "reads, three times the episodes": Value(updates=3.0, episodes=3, settings=READS),
+    "reads, six times the episodes": Value(updates=6.0, episodes=6, settings=READS),
 }
 
 METHODS: Mapping[str, Method] = {

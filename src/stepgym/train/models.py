@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,7 @@ from stepgym.train.adapters import adapters_off, is_adapted, merged, plain, shar
 from stepgym.train.attention import use_packed_attention
 from stepgym.train.divergence import CachedReference, cached_scores, reference_scores
 from stepgym.train.logprobs import Head, Reference, token_logprobs_of, token_scores
+from stepgym.train.outputs import Outputs, spread
 from stepgym.train.policy_model import (
     Checkpointed,
     check_head,
@@ -36,24 +37,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 Critic = Literal["separate", "shared"]
-
-
-class Outputs(NamedTuple):
-    """What one pass gives, 0 at positions that are no action.
-
-    Attributes:
-        logp: Log-probability of the next token under the policy. `(rows, n - 1)`
-        ref_logp: The same under the reference, without gradient. `(rows, n - 1)`
-        kl: KL(policy || reference), with a cached reference as in `divergence`. `(rows, n - 1)`
-        values: V after each token, float32. `(rows, n)`
-        value_logp: Log-probability of the next token by the value's trunk, where that was asked for. `(rows, n - 1)`
-    """
-
-    logp: Tensor
-    ref_logp: Tensor
-    kl: Tensor
-    values: Tensor
-    value_logp: Tensor | None = None
 
 
 class PolicyWithValue(Checkpointed):
@@ -169,7 +152,7 @@ class PolicyWithValue(Checkpointed):
         values, value_logp = self.value.read(state), None
         if value_reads is not None:
             head = Head.of(policy if self.reference is None else self.reference).frozen()
-            value_logp = _spread(
+            value_logp = spread(
                 value_reads, token_logprobs_of(state[:, :-1][value_reads], input_ids[:, 1:][value_reads], head)
             )
         actions = hidden[:, :-1][at], input_ids[:, 1:][at], Head.of(policy)
@@ -177,7 +160,7 @@ class PolicyWithValue(Checkpointed):
             scores = token_scores(*actions, ref)
         else:
             scores = cached_scores(*actions, CachedReference(ref_logp[at], ref_top_logp, ref_top_ids))
-        logp, ref_logp, kl = (_spread(at, t) for t in scores)
+        logp, ref_logp, kl = (spread(at, t) for t in scores)
         return Outputs(logp, ref_logp, kl, values, value_logp)
 
     @torch.no_grad()
@@ -261,8 +244,3 @@ class PolicyWithValue(Checkpointed):
     @property
     def _value_is_adapted(self) -> bool:
         return is_adapted(self.value.trunk) or (self.critic == "shared" and is_adapted(self.policy))
-
-
-def _spread(at: Tensor, values: Tensor) -> Tensor:
-    """`values` where `at`, in order, and 0 elsewhere."""
-    return values.new_zeros(at.shape).masked_scatter(at, values)

@@ -24,9 +24,10 @@ from stepgym.train.diagnostics import Guard, batch_diagnostics
 from stepgym.train.divergence import TOP, CachedReference, logged_token_kl
 from stepgym.train.losses import masked_mean, oreo_residuals
 from stepgym.train.model_card import Part
-from stepgym.train.models import Outputs, PolicyWithValue
+from stepgym.train.models import PolicyWithValue
 from stepgym.train.nonfinite import WithKeys
 from stepgym.train.oreo_config import OREOConfig
+from stepgym.train.outputs import Outputs
 from stepgym.train.pretrained import loaded
 from stepgym.train.reference_cache import fingerprint, reference_cache
 from stepgym.train.token_cache import outcomes as outcomes_of

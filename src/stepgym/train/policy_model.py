@@ -13,6 +13,7 @@ from stepgym.errors import InvalidInputError
 from stepgym.train.adapters import is_adapted, merged, plain, restore_adapter, with_adapter
 from stepgym.train.attention import segment_arguments, use_packed_attention
 from stepgym.train.logprobs import Head, token_logprobs_of
+from stepgym.train.outputs import spread
 from stepgym.train.pretrained import from_folder
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class PolicyModel(Checkpointed):
         at = action_mask.bool()
         hidden = last_hidden(model, input_ids, context(model, attention_mask, position_ids, segment_lengths))
         logp = token_logprobs_of(hidden[:, :-1][at], input_ids[:, 1:][at], Head.of(model))
-        return logp.new_zeros(at.shape).masked_scatter(at, logp)
+        return spread(at, logp)
 
     def transformers_models(self) -> list[PreTrainedModel]:
         """The policy alone."""

@@ -38,13 +38,14 @@ from stepgym.errors import InvalidInputError
 from stepgym.train.adapters import merged, plain
 from stepgym.train.collate import EpisodeCollator, model_inputs
 from stepgym.train.credited_episodes import CreditedEpisode
-from stepgym.train.models import Outputs, PolicyWithValue
+from stepgym.train.models import PolicyWithValue
 from stepgym.train.nonfinite import NonFiniteError
 from stepgym.train.online.checkpoint import restore_checkpoint, save_checkpoint
 from stepgym.train.online.config import OnlineConfig
 from stepgym.train.online.loss import online_loss, weighted
 from stepgym.train.online.records import Iteration, append_iteration, read_iterations, write_iterations
 from stepgym.train.online.rewards import OutcomeOnly, RewardedBatch, StepRewards
+from stepgym.train.outputs import Outputs
 from stepgym.train.pretrained import loaded
 from stepgym.train.reference_cache import fingerprint
 from stepgym.train.saving import whole_folder
