@@ -51,11 +51,8 @@ class Value:
         episodes = world.tokenised(with_step_cost(log, self.step_cost) if self.step_cost else log, states)
         count = round(self.updates * world.settings.updates)
         own = {"learning_rate": 1e-3, "policy_freeze_ratio": 1.0, "guard": "off"} | dict(self.settings)
-        # Without gradients the frozen policy costs one forward pass and no backward pass.
-        frozen = world.start().requires_grad_(False)
-        trained = ValueModel(world.start().base_model)  # a copy of the frozen trunk would be frozen, too
         config = OREOConfig(**world.common(count) | own)
-        trainer = OREOTrainer(frozen, config, episodes, processing_class=world.tokenizer, value_model=trained)
+        trainer = OREOTrainer(world.start(), config, episodes, processing_class=world.tokenizer)
         trainer.train()
         trainer.networks.value.save(place)
         (place / "history.json").write_text(json.dumps(trainer.state.log_history))

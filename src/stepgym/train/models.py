@@ -58,6 +58,8 @@ class PolicyWithValue(Checkpointed):
         value_peft_config: The same for the value.
         reference: The frozen reference, where it is not the policy as it is now.
         reference_cached: Batches bring the reference's log-probabilities: no copy of the policy is kept for them.
+        value_only: The policy stays as it is, with critic "separate": it is its own reference, neither runs, and their
+            log-probabilities are given as 0.
         packing: Whether batches come as one packed row.
     """
 
@@ -71,6 +73,7 @@ class PolicyWithValue(Checkpointed):
         value_peft_config: PeftConfig | None = None,
         reference: PreTrainedModel | None = None,
         reference_cached: bool = False,
+        value_only: bool = False,
         packing: bool = False,
     ) -> None:
         super().__init__()
@@ -81,20 +84,22 @@ class PolicyWithValue(Checkpointed):
         if value is not None and value.link != "identity":
             raise InvalidInputError("this value model predicts a chance (StepValueTrainer): OREO's V is another")
         check_head(policy)
-        if reference is None and peft_config is None and not reference_cached:
+        if value_only and (critic == "shared" or reference is not None):
+            raise InvalidInputError("value_only: the value needs a trunk of its own, and the policy is the reference")
+        if reference is None and peft_config is None and not (reference_cached or value_only):
             reference = copy.deepcopy(policy)
         if packing:
             trained = None if value is None else plain(value.trunk)
             for model in (policy, reference, trained):
                 if model is not None:
                     use_packed_attention(model)
-        self.critic = critic
+        self.critic, self.value_only = critic, value_only
         self.config = policy.config
         trunk: PreTrainedModel | PeftModel | None = None if value is None else value.trunk
         if critic == "separate" and value_peft_config is not None:
             if trunk is not None:
                 base = plain(trunk)
-            elif reference is None and peft_config is None:
+            elif reference is None and peft_config is None and not value_only:
                 # The policy's trunk does not stay as it is.
                 base = copy.deepcopy(trunk_of(policy)).requires_grad_(False)
             else:
@@ -106,6 +111,8 @@ class PolicyWithValue(Checkpointed):
         self.policy: PreTrainedModel | PeftModel = policy
         if peft_config is not None:
             self.policy = with_adapter(policy, peft_config)
+        if value_only:
+            self.policy.requires_grad_(False)
         self.value = ValueModel(trunk if trunk is not None else trunk_of(policy), None if value is None else value.head)
         self.reference = None if reference is None else reference.eval().requires_grad_(False)
 
@@ -144,24 +151,31 @@ class PolicyWithValue(Checkpointed):
         policy = plain(self.policy)
         where = context(policy, attention_mask, position_ids, segment_lengths)
         at = action_mask.bool()
+        if self.value_only:
+            state = self.value.last_hidden(input_ids, **where)
+            values = self.value.read(state)
+            none = torch.zeros_like(at, dtype=values.dtype)
+            return Outputs(none, none, none, values, self._value_logp(state, input_ids, value_reads))
         if ref_logp is None:
             self._check_reference()
             ref = Reference(*self._reference_pass(input_ids, at, where))
         hidden = last_hidden(policy, input_ids, where)
         state = hidden if self.critic == "shared" else self.value.last_hidden(input_ids, **where)
-        values, value_logp = self.value.read(state), None
-        if value_reads is not None:
-            head = Head.of(policy if self.reference is None else self.reference).frozen()
-            value_logp = spread(
-                value_reads, token_logprobs_of(state[:, :-1][value_reads], input_ids[:, 1:][value_reads], head)
-            )
+        values = self.value.read(state)
         actions = hidden[:, :-1][at], input_ids[:, 1:][at], Head.of(policy)
         if ref_logp is None:
             scores = token_scores(*actions, ref)
         else:
             scores = cached_scores(*actions, CachedReference(ref_logp[at], ref_top_logp, ref_top_ids))
         logp, ref_logp, kl = (spread(at, t) for t in scores)
-        return Outputs(logp, ref_logp, kl, values, value_logp)
+        return Outputs(logp, ref_logp, kl, values, self._value_logp(state, input_ids, value_reads))
+
+    def _value_logp(self, state: Tensor, input_ids: Tensor, at: Tensor | None) -> Tensor | None:
+        """Log-probability of the tokens after the positions `at` by the value's trunk."""
+        if at is None:
+            return None
+        head = Head.of(plain(self.policy) if self.reference is None else self.reference).frozen()
+        return spread(at, token_logprobs_of(state[:, :-1][at], input_ids[:, 1:][at], head))
 
     @torch.no_grad()
     def reference_scores(

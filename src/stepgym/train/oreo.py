@@ -91,7 +91,9 @@ class OREOTrainer(TwoGroupTrainer):
         # Adapters start at random, before transformers' trainer seeds its process.
         set_seed(args.seed)
         other = None if reference is None else loaded(reference)[0]
-        identity = "" if args.reference_cache is None else fingerprint(model if other is None else other)
+        value_only = args.policy_freeze_ratio == 1 and args.critic == "separate" and other is None
+        cache = None if value_only else args.reference_cache
+        identity = "" if cache is None else fingerprint(model if other is None else other)
         super().__init__(
             PolicyWithValue(
                 model,
@@ -100,7 +102,8 @@ class OREOTrainer(TwoGroupTrainer):
                 peft_config=peft_config,
                 value_peft_config=peft_config if value_peft_config == "same" else value_peft_config,
                 reference=other,
-                reference_cached=args.reference_cache is not None,
+                reference_cached=cache is not None,
+                value_only=value_only,
                 packing=args.packing,
             ),
             args,
@@ -110,8 +113,8 @@ class OREOTrainer(TwoGroupTrainer):
             options=args.tokenize_options(context),
             callbacks=callbacks,
         )
-        if args.reference_cache is not None:
-            self._cache_reference(identity, args.reference_cache)
+        if cache is not None:
+            self._cache_reference(identity, cache)
         if self.is_fsdp_enabled:
             self.networks.unshare()
         outcomes = set() if self.train_dataset is None else set(outcomes_of(cast(Any, self.train_dataset)).tolist())

@@ -40,7 +40,7 @@ class OREOConfig(EpisodeTrainingArguments):
             observations included, through the frozen language-model head (Cobbe et al., arXiv 2110.14168, section 4.2).
             One outcome an episode teaches a small trunk little about what it reads; this does. 0 leaves it out.
         policy_freeze_ratio: Share of the updates, from the start, in which only the value learns; 1 trains the value
-            alone.
+            alone: with critic "separate" and no other reference the policy then does not run at all.
         states: Where V is trained; None follows the level ("step" for step level, else "token"). Episodes that come
             tokenised have theirs already.
         delimiters: What ends a reasoning step.
