@@ -18,8 +18,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from learning.alfworld_ceiling import STEPS as PLAYED_ON
-from learning.alfworld_ceiling import against_ceiling, ceiling, played_on
-from learning.alfworld_cells import Cell, add_arguments, cell, evaluation_seed, finish, make_worlds, mean
+from learning.alfworld_ceiling import against_ceiling, ceiling, one_a_game, played_on
+from learning.alfworld_cells import Cell, add_arguments, cell, evaluation_seed, finish, interval, make_worlds, shown
 from learning.alfworld_judge import STEPS, TurnValue, game_auc, judged, mean_auc
 from learning.alfworld_methods import MAIN, METHODS, START, VALUES, VARIATIONS
 from learning.alfworld_world import AlfworldWorld
@@ -86,10 +86,7 @@ class Report:
         place = world.folder / "judged"
         world.play(world.start(), games, seed=derive_seed(world.settings.seed, "judge"), samples=4, out=place)
         episodes = list(EpisodeLog(place))
-        chosen = set(games[:STATES])
-        # By its number: the log has first what ended first, which are the wins.
-        one = {e.task_id: e for e in sorted(episodes, key=lambda e: e.id, reverse=True) if e.task_id in chosen}
-        states = played_on(world, list(one.values()))
+        states = played_on(world, one_a_game(episodes, games[:STATES]))
         self.found |= {"game_auc": game_auc(episodes), "ceiling": ceiling(states)}
         for label in missing:
             value = VALUES[label].model(world, label)
@@ -102,17 +99,17 @@ class Report:
 
     def search(self, labels: Sequence[str], methods: Sequence[str]) -> None:
         """Choosing from some sampled commands, by V, by their number, or by both, beside one command; on valid_seen."""
-        world, rows = self.world, self.found.setdefault("commands", {})
+        world, policies = self.world, self.found.setdefault("commands", {})
         for name in (START, *methods):
             method = None if name == START else POLICIES[name]
-            kept = cell(world, name, method, "valid_seen")
-            rows |= {f"greedy: {name}": kept["greedy"], f"T = 1: {name}": kept["sampled"]}
+            outcomes = cell(world, name, method, "valid_seen")["outcomes"]
+            rows = policies.setdefault(name, {"greedy": outcomes["greedy"], "one at T = 1": outcomes["sampled"]})
             model = world.start() if method is None else method.train(world, name)[0]
             judges: dict[str, ValueModel | None] = {f"V {x}": VALUES[x].model(world, x) for x in labels}
             if method is not None and method.kind == "oreo":
                 judges["its own V"] = ValueModel.load(world.folder / "policies" / name / "value")
-            rated = [(f"{how}: {name}, {x}", choose, v) for x, v in judges.items() for how, choose in BY_V.items()]
-            for row, choose, value in [(f"majority of {CANDIDATES}: {name}", "majority", None), *rated]:
+            rated = [(f"{how}: {x}", choose, v) for x, v in judges.items() for how, choose in BY_V.items()]
+            for row, choose, value in [(f"majority of {CANDIDATES}", "majority", None), *rated]:
                 if row not in rows:
                     rows[row] = chosen(world, model, value, choose)
                     self._keep()
@@ -129,8 +126,18 @@ class Report:
             lines.append((f"{name}: explained", *_shares(row["played_on"], PLAYED_ON, "explained")))
         print(text_table(("played on from step", *at), lines, left=1))
         if "commands" in self.found:
-            rows = [(name, f"{100 * value:.1f}") for name, value in self.found["commands"].items()]
-            print(text_table(("commands", "success in %"), rows, left=1))
+            self._show_commands()
+
+    def _show_commands(self) -> None:
+        """With intervals over the games of this seed, and over the same games the difference to the greedy command."""
+        for name, rows in self.found["commands"].items():
+            lines = []
+            for row, outcomes in rows.items():
+                games = sorted(outcomes)
+                more = [[outcomes[g] - rows["greedy"][g] for g in games]]
+                success = interval([[outcomes[g] for g in games]])
+                lines.append((row, shown(success), shown(interval(more, lowest=-1.0)) if row != "greedy" else ""))
+            print(text_table((f"commands of {name}", "success in %", "minus greedy"), lines, left=1))
 
     def _keep(self) -> None:
         write(self.path, self.found)
@@ -140,15 +147,15 @@ def _shares(rows: Mapping[str, Any], steps: Sequence[int], key: str) -> list[str
     return [f"{rows[str(step)][key]:.2f}" if str(step) in rows else "" for step in steps]
 
 
-def chosen(world: AlfworldWorld, model: Any, value: ValueModel | None, choose: Any) -> float:
-    """Success when each command is chosen from some sampled ones."""
+def chosen(world: AlfworldWorld, model: Any, value: ValueModel | None, choose: Any) -> dict[str, float]:
+    """Success in each game when each command is chosen from some sampled ones."""
     policy = AdmissiblePolicy(model.eval(), world.tokenizer, slots=256, ignored=("help",))
     judge = None if value is None else TurnValue(value, world.tokenizer, slots=256)
     search = BestOfNPolicy(policy, judge, CANDIDATES, choose=choose, answer_of=str.strip)
     episodes = world.play(
         search, world.test("valid_seen"), seed=evaluation_seed(world), steps=world.settings.test_steps, concurrency=50
     )
-    return mean(float(bool(e.success)) for e in episodes)
+    return {e.task_id: float(bool(e.success)) for e in episodes}
 
 
 if __name__ == "__main__":

@@ -36,6 +36,12 @@ class PlayedOn:
     won: tuple[bool, ...]
 
 
+def one_a_game(episodes: Sequence[Episode], games: Sequence[str]) -> list[Episode]:
+    """The roll-out of each game with the lowest id. The first in the log is the one that ended first: mostly a win."""
+    found = {e.task_id: e for e in sorted(episodes, key=lambda e: e.id, reverse=True)}
+    return [found[game] for game in games]
+
+
 def played_on(world: AlfworldWorld, episodes: Sequence[Episode]) -> list[PlayedOn]:
     """Roll-outs of the fine-tuned model from `STEPS` of `episodes`, kept in the world's folder."""
     states = [p for e in episodes for p in prefixes(e, delimiters=()) if p.step in STEPS]

@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
+from learning.alfworld_ceiling import one_a_game  # noqa: E402
 from learning.alfworld_judge import TurnValue, game_auc, with_step_cost  # noqa: E402
 from learning.alfworld_language import GoalPrompt, word_model, word_tokenizer  # noqa: E402
 
@@ -95,3 +96,12 @@ def test_what_knowing_the_game_is_worth() -> None:
     assert game_auc([episode("a", 1.0), episode("a", 1.0), episode("b", 0.0), episode("b", 0.0)]) == 1.0
     assert game_auc([episode("a", 1.0), episode("a", 0.0), episode("b", 1.0), episode("b", 0.0)]) == 0.0
     assert with_step_cost([episode("a", 1.0)], 0.25)[0].outcome == 0.75
+
+
+def test_states_are_not_those_of_the_roll_outs_that_ended_first() -> None:
+    """A log has the quick wins first."""
+    log = [
+        Episode(f"run/{game}/{sample}", "e", game, (Step("?", "!"),), float(sample))
+        for game, sample in (("b", 1), ("a", 1), ("a", 0), ("b", 0), ("c", 0))
+    ]
+    assert [e.id for e in one_a_game(log, ["a", "b"])] == ["run/a/0", "run/b/0"]
