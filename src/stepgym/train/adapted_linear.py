@@ -103,7 +103,10 @@ class _Down(torch.autograd.Function):
 
 
 class _Whole(torch.autograd.Function):
-    """The sum. It refers to parameters and to the small `A x`, and keeps nothing in autograd's sense, see `_Down`."""
+    """The sum. It refers to parameters and to the small `A x`, and keeps nothing in autograd's sense, see `_Down`.
+
+    So nothing notices parameters that are changed between forward and backward pass: do not.
+    """
 
     @staticmethod
     def forward(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 # Upper bound on the buffers of one chunk.
-CHUNK_BYTES = 112 * 2**20
+CHUNK_BYTES = 48 * 2**20
 
 
 class Head(nn.Module):
