@@ -2,7 +2,7 @@
 
     python benchmarks/oreo_memory.py                          # Qwen2.5-1.5B's shape with random weights, one episode
     python benchmarks/oreo_memory.py --size 0.5b --length 512 # smaller
-    python benchmarks/oreo_memory.py --critic shared --no-checkpointing
+    python benchmarks/oreo_memory.py --critic shared --no-checkpointing --compile
     python benchmarks/oreo_memory.py --device cuda --full     # on a GPU, without LoRA
 
 The model is built in bfloat16; the update goes through `OREOTrainer` with AdamW. Peak memory is the highest resident
@@ -55,6 +55,7 @@ def main() -> None:
     parser.add_argument("--critic", choices=("separate", "shared"), default="separate")
     parser.add_argument("--full", action="store_true", help="train all weights, without LoRA")
     parser.add_argument("--no-checkpointing", action="store_true", help="keep all activations")
+    parser.add_argument("--compile", action="store_true", help="the blocks of the trunk (torch_compile)")
     parser.add_argument("--updates", type=int, default=1)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     args = parser.parse_args()
@@ -72,6 +73,7 @@ def main() -> None:
         "lora": None if args.full else args.lora,
         "critic": args.critic,
         "checkpointing": not args.no_checkpointing,
+        "compiled": args.compile,
         "torch": torch.__version__,
         "transformers": transformers.__version__,
         "machine": torch.cuda.get_device_name() if cuda else f"{platform.machine()}, {torch.get_num_threads()} threads",
@@ -123,6 +125,7 @@ def update(model: Any, args: argparse.Namespace, cuda: bool) -> dict[str, Any]:
             critic=args.critic,
             packing=True,
             activation_checkpointing=not args.no_checkpointing,
+            torch_compile=args.compile,
             bf16=True,
             save_strategy="no",
             logging_steps=1,
@@ -223,11 +226,12 @@ class Clock(transformers.TrainerCallback):
 
     @torch.no_grad()
     def _base(self) -> None:
-        """The base alone: adapters, if there are some by now, are switched off."""
+        """The base alone, plain: adapters, if there are some by now, are switched off, and nothing runs compiled."""
         layers = [m for m in self._model.modules() if isinstance(m, BaseTunerLayer)]
         for layer in layers:
             layer.enable_adapters(False)
-        self._model.model(self._ids, use_cache=False)
+        with torch.compiler.set_stance("force_eager"):
+            self._model.model(self._ids, use_cache=False)
         for layer in layers:
             layer.enable_adapters(True)
 

@@ -26,18 +26,26 @@ CHANGES = {
 }
 
 
+METHODS = {
+    "oreo": ("oreo", {}),
+    "value alone": ("oreo", {"policy_freeze_ratio": 1.0}),
+    "supervised": ("supervised", {}),
+}
+
+
 def run(
     folder: Path, method: str, loss_norm: str, batch: int, accumulate: int, *, resume: str | None = None, **changes
 ) -> dict[str, torch.Tensor]:
     """The trained weights."""
     killed_run.DROPOUT = 0.0  # random numbers belong to a process
+    trained_by, own = METHODS[method]
     trainer = killed_run.make_trainer(
         folder,
-        method,
+        trained_by,
         loss_norm=loss_norm,
         per_device_train_batch_size=batch,
         gradient_accumulation_steps=accumulate,
-        **(CHANGES | changes),
+        **(CHANGES | own | changes),
     )
     trainer.train(resume_from_checkpoint=resume)
     model = trainer.accelerator.unwrap_model(trainer.model)
@@ -67,7 +75,7 @@ def poisoned(folder: Path) -> str:
 def main() -> None:
     torch.set_num_threads(1)
     out = Path(sys.argv[1])
-    for method in ("oreo", "supervised"):
+    for method in METHODS:
         for norm in ("token", "episode"):
             folder = out / f"{method}-{norm}"
             weights = run(folder, method, norm, 2, 2)
@@ -81,6 +89,9 @@ def main() -> None:
             save_file(weights, folder / f"{name}.safetensors")
     message = poisoned(out / "poisoned")
     (out / f"message-{torch.distributed.get_rank()}").write_text(message)
+    # Processes that end by themselves may be aborted by what is left of their connections.
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
 
 
 if __name__ == "__main__":

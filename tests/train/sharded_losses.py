@@ -14,6 +14,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from stepgym.train.adapters import plain
 from stepgym.train.collate import model_inputs
+from stepgym.train.compiled_blocks import compile_blocks
 from stepgym.train.losses import oreo_loss
 from stepgym.train.models import PolicyWithValue
 
@@ -58,8 +59,9 @@ def batch(rows: slice) -> dict[str, torch.Tensor]:
     return {name: tensor[rows] for name, tensor in whole.items()}
 
 
-def losses(model: PolicyWithValue, part: dict[str, torch.Tensor]) -> torch.Tensor:
-    out = model(**model_inputs(part))
+def losses(kind: str, model: PolicyWithValue, part: dict[str, torch.Tensor]) -> torch.Tensor:
+    reads = {"value_reads": torch.ones_like(part["action_mask"])} if "reads" in kind else {}
+    out = model(**model_inputs(part), **reads)
     value, policy = oreo_loss(
         out.logp,
         out.ref_logp,
@@ -70,7 +72,8 @@ def losses(model: PolicyWithValue, part: dict[str, torch.Tensor]) -> torch.Tenso
         beta=0.1,
         denominator=10.0,
     )
-    return value + policy + 0.01 * out.kl.sum()
+    value_lm = 0.0 if out.value_logp is None else -out.value_logp.sum()
+    return value + policy + 0.01 * out.kl.sum() + 0.01 * value_lm
 
 
 def main() -> None:
@@ -80,6 +83,8 @@ def main() -> None:
     mesh = init_device_mesh("cpu", (world,))
     model = networks(kind).train()
     model.unshare()
+    if "compiled" in kind:
+        compile_blocks(model, backend="eager")
     trunks = [plain(model.policy).base_model]
     if model.reference is not None:
         trunks.append(model.reference.base_model)
@@ -90,7 +95,7 @@ def main() -> None:
             fully_shard(layer, mesh=mesh)
     fully_shard(model, mesh=mesh)
     # Gradients are averaged over the processes.
-    loss = losses(model, batch(slice(2 * rank, 2 * rank + 2))) * world
+    loss = losses(kind, model, batch(slice(2 * rank, 2 * rank + 2))) * world
     loss.backward()
     gradients = {
         name: p.grad.full_tensor() if isinstance(p.grad, DTensor) else p.grad
@@ -102,7 +107,7 @@ def main() -> None:
     sharded = all(isinstance(p, DTensor) for p in model.parameters())
     if rank == 0:
         whole = networks(kind).train()
-        expected = losses(whole, batch(slice(None)))
+        expected = losses(kind, whole, batch(slice(None)))
         expected.backward()
         alone = {name: p.grad for name, p in whole.named_parameters() if p.grad is not None}
         results = {

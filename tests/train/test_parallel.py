@@ -65,7 +65,7 @@ def check_same(weights, log, expected) -> None:
             assert mine[name] == pytest.approx(theirs[name], rel=1e-3, abs=1e-6), name
 
 
-methods = pytest.mark.parametrize("method", ["oreo", "supervised"])
+methods = pytest.mark.parametrize("method", list(parallel_run.METHODS))
 norms = pytest.mark.parametrize("norm", ["token", "episode"])
 
 

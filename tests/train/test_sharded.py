@@ -12,7 +12,7 @@ import torch
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["full", "lora", "lora-shared"])
+@pytest.mark.parametrize("kind", ["full", "full-reads", "lora", "lora-shared", "lora-compiled"])
 def test_losses_and_gradients_are_those_of_one_process(tmp_path, kind) -> None:
     script = Path(__file__).with_name("sharded_losses.py")
     port = 29_600 + os.getpid() % 300

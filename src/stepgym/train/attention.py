@@ -2,7 +2,8 @@
 
 A packed batch has one row and no padding. `packed_attention` is registered with transformers as an attention
 implementation: it runs PyTorch's fused attention once per run of segments of equal length, so that the cost is the sum
-over segments and no mask of `n x n` is built. Called without segment lengths it is transformers' own `sdpa`. Models
+over segments and no mask of `n x n` is built. The lengths travel as a tensor and are read outside of compiled blocks,
+which else would be compiled again for each batch. Called without segment lengths it is transformers' own `sdpa`. Models
 set to FlashAttention 2 or 3 keep it and are given the cumulative lengths it wants.
 """
 
@@ -33,13 +34,13 @@ def packed_attention(
     value: Tensor,
     attention_mask: Tensor | None,
     *,
-    segment_lengths: Sequence[int] | None = None,
+    segment_lengths: Tensor | None = None,
     scaling: float | None = None,
     dropout: float = 0.0,
     sliding_window: int | None = None,
     **kwargs: Any,
 ) -> tuple[Tensor, None]:
-    """Causal attention within each of `segment_lengths`; `query`, `key`, `value` `(1, heads, n, dim)`.
+    """Causal attention within each of `segment_lengths` `(segments,)`; `query`, `key`, `value` `(1, heads, n, dim)`.
 
     Returns `(1, n, heads, dim)` and None, as transformers expects.
     """
@@ -49,7 +50,22 @@ def packed_attention(
     unsupported = [name for name in ("softcap", "s_aux", "position_bias") if kwargs.get(name) is not None]
     if unsupported:
         raise InvalidInputError(f"packed attention knows no {', '.join(unsupported)}: set packing=False for this model")
-    runs = [(length, sum(1 for _ in group)) for length, group in groupby(segment_lengths)]
+    out = _by_segment(query, key, value, segment_lengths, scaling, dropout, sliding_window)
+    return out, None
+
+
+@torch.compiler.disable  # type: ignore[untyped-decorator]
+def _by_segment(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    segment_lengths: Tensor,
+    scaling: float | None,
+    dropout: float,
+    sliding_window: int | None,
+) -> Tensor:
+    lengths: list[int] = segment_lengths.tolist()
+    runs = [(length, sum(1 for _ in group)) for length, group in groupby(lengths)]
     sizes = [length * count for length, count in runs]
     grouped = query.shape[1] != key.shape[1]
     outputs = []
@@ -61,7 +77,7 @@ def packed_attention(
             q, k, v, attn_mask=mask, dropout_p=dropout, scale=scaling, is_causal=mask is None, enable_gqa=grouped
         )  # (count, heads, length, dim)
         outputs.append(out.transpose(1, 2).reshape(count * length, out.shape[1], -1))
-    return torch.cat(outputs).unsqueeze(0), None
+    return torch.cat(outputs).unsqueeze(0)
 
 
 def _window(length: int, sliding_window: int | None, device: torch.device) -> Tensor | None:
@@ -102,7 +118,7 @@ def segment_arguments(model: PreTrainedModel, segment_lengths: Sequence[int], po
     if not _is_flash(model):
         # Transformers passes a mask of four dimensions on as it is: this keeps it from building one of n x n.
         mask = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=position_ids.device)
-        return {"attention_mask": mask, "position_ids": position_ids, "segment_lengths": tuple(segment_lengths)}
+        return {"attention_mask": mask, "position_ids": position_ids, "segment_lengths": torch.tensor(segment_lengths)}
     bounds = torch.tensor([0, *segment_lengths], device=position_ids.device).cumsum(0).to(torch.int32)
     longest = max(segment_lengths)
     return {

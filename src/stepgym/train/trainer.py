@@ -20,6 +20,7 @@ from stepgym.agents.log.episode_log import EpisodeLog
 from stepgym.errors import InvalidInputError
 from stepgym.train.cached_episodes import CachedEpisodes
 from stepgym.train.collate import EpisodeCollator
+from stepgym.train.compiled_blocks import BlockCompilingTrainer
 from stepgym.train.config import EpisodeTrainingArguments
 from stepgym.train.data_checks import check_returns, check_states, check_tokenizer
 from stepgym.train.length_groups import LengthGroups
@@ -39,7 +40,7 @@ __all__ = ["EpisodeTrainer", "Episodes", "MetricsFile", "StepCounts"]
 Episodes = Iterable[Episode] | Sequence[TokenizedEpisode]
 
 
-class EpisodeTrainer(ResumableTrainer):
+class EpisodeTrainer(ResumableTrainer, BlockCompilingTrainer):
     """A `Trainer` over episodes; subclasses give `compute_loss`.
 
     Args:
