@@ -1,7 +1,7 @@
 """V of the tiny ALFWorld model as a judge: what it knows of what can be known, and what it is worth in choosing.
 
     python benchmarks/oreo_alfworld_judge.py --games DIR --seeds 0 --values plain "mean over episodes"
-    python benchmarks/oreo_alfworld_judge.py --games DIR --seeds 0 --search      # best of 5 commands by V, too
+    python benchmarks/oreo_alfworld_judge.py --games DIR --seeds 0 --search --temperature 0.7  # best of 5 by V, too
     python benchmarks/oreo_alfworld_judge.py --games DIR --seeds 0 --small       # only shows that everything runs
 
 Runs on what benchmarks/oreo_alfworld.py keeps in --out, and makes it where it is missing. On roll-outs in the 200
@@ -43,6 +43,7 @@ def main() -> None:
     add_arguments(parser, [0])
     parser.add_argument("--values", nargs="+", choices=tuple(VALUES), default=["plain"], help="trained before OREO")
     parser.add_argument("--search", action="store_true", help="best of some commands by V, on valid_seen")
+    parser.add_argument("--temperature", type=float, default=1.0, help="at which these are drawn (default: 1)")
     parser.add_argument("--methods", nargs="*", metavar="NAME", default=[MAIN], help="policies to search with")
     arguments = parser.parse_args()
     if unknown := set(arguments.methods) - set(POLICIES):
@@ -58,9 +59,10 @@ def judge(arguments: argparse.Namespace, worlds: Sequence[AlfworldWorld]) -> Non
         report = Report(world)
         report.values(arguments.values)
         if arguments.search:
-            report.search(arguments.values, arguments.methods)
+            report.search(arguments.values, arguments.methods, arguments.temperature)
         report.show()
         found[world.settings.seed] = report.found
+    show_commands([report.get("commands", {}) for report in found.values()])
     finish(arguments, {"judge": found})
 
 
@@ -97,9 +99,10 @@ class Report:
             }
             self._keep()
 
-    def search(self, labels: Sequence[str], methods: Sequence[str]) -> None:
+    def search(self, labels: Sequence[str], methods: Sequence[str], temperature: float) -> None:
         """Choosing from some sampled commands, by V, by their number, or by both, beside one command; on valid_seen."""
         world, policies = self.world, self.found.setdefault("commands", {})
+        at = "" if temperature == 1 else f" at T = {temperature:g}"
         for name in (START, *methods):
             method = None if name == START else POLICIES[name]
             outcomes = cell(world, name, method, "valid_seen")["outcomes"]
@@ -108,10 +111,12 @@ class Report:
             judges: dict[str, ValueModel | None] = {f"V {x}": VALUES[x].model(world, x) for x in labels}
             if method is not None and method.kind == "oreo":
                 judges["its own V"] = ValueModel.load(world.folder / "policies" / name / "value")
-            rated = [(f"{how}: {x}", choose, v) for x, v in judges.items() for how, choose in BY_V.items()]
-            for row, choose, value in [(f"majority of {CANDIDATES}", "majority", None), *rated]:
+            rated = [(f"{how}{at}: {x}", choose, v) for x, v in judges.items() for how, choose in BY_V.items()]
+            # One command at temperature 1 is in the cell above.
+            one = [(f"one{at}", None, None)] if at else []
+            for row, choose, value in [*one, (f"majority of {CANDIDATES}{at}", "majority", None), *rated]:
                 if row not in rows:
-                    rows[row] = chosen(world, model, value, choose)
+                    rows[row] = chosen(world, model, value, choose, temperature)
                     self._keep()
 
     def show(self) -> None:
@@ -125,35 +130,46 @@ class Report:
             lines.append((f"{name}: AUC", *_shares(row["played_on"], PLAYED_ON, "auc")))
             lines.append((f"{name}: explained", *_shares(row["played_on"], PLAYED_ON, "explained")))
         print(text_table(("played on from step", *at), lines, left=1))
-        if "commands" in self.found:
-            self._show_commands()
-
-    def _show_commands(self) -> None:
-        """With intervals over the games of this seed, and over the same games the difference to the greedy command."""
-        for name, rows in self.found["commands"].items():
-            lines = []
-            for row, outcomes in rows.items():
-                games = sorted(outcomes)
-                more = [[outcomes[g] - rows["greedy"][g] for g in games]]
-                success = interval([[outcomes[g] for g in games]])
-                lines.append((row, shown(success), shown(interval(more, lowest=-1.0)) if row != "greedy" else ""))
-            print(text_table((f"commands of {name}", "success in %", "minus greedy"), lines, left=1))
 
     def _keep(self) -> None:
         write(self.path, self.found)
+
+
+def show_commands(seeds: Sequence[Mapping[str, Mapping[str, Mapping[str, float]]]]) -> None:
+    """Of each policy the ways to choose that all seeds have, with intervals over games and seeds.
+
+    Args:
+        seeds: Of each seed, by policy and way, the outcome of every game.
+    """
+    for name in seeds[0]:
+        every = [seed[name] for seed in seeds if name in seed]
+        lines = []
+        for row in every[0]:
+            if any(row not in rows for rows in every):
+                continue
+            games = sorted(every[0][row])
+            success = interval([[rows[row][game] for game in games] for rows in every])
+            more = interval([[rows[row][g] - rows["greedy"][g] for g in games] for rows in every], lowest=-1.0)
+            lines.append((row, shown(success), shown(more) if row != "greedy" else ""))
+        head = (f"commands of {name}, {len(every)} seed(s)", "success in %", "minus greedy")
+        print(text_table(head, lines, left=1))
 
 
 def _shares(rows: Mapping[str, Any], steps: Sequence[int], key: str) -> list[str]:
     return [f"{rows[str(step)][key]:.2f}" if str(step) in rows else "" for step in steps]
 
 
-def chosen(world: AlfworldWorld, model: Any, value: ValueModel | None, choose: Any) -> dict[str, float]:
-    """Success in each game when each command is chosen from some sampled ones."""
-    policy = AdmissiblePolicy(model.eval(), world.tokenizer, slots=256, ignored=("help",))
-    judge = None if value is None else TurnValue(value, world.tokenizer, slots=256)
-    search = BestOfNPolicy(policy, judge, CANDIDATES, choose=choose, answer_of=str.strip)
+def chosen(
+    world: AlfworldWorld, model: Any, value: ValueModel | None, choose: Any, temperature: float
+) -> dict[str, float]:
+    """Success in each game when each command is chosen from some sampled ones; one alone if `choose` is None."""
+    policy: Any = AdmissiblePolicy(model.eval(), world.tokenizer, slots=256, ignored=("help",))
+    if choose is not None:
+        judge = None if value is None else TurnValue(value, world.tokenizer, slots=256)
+        policy = BestOfNPolicy(policy, judge, CANDIDATES, choose=choose, answer_of=str.strip)
+    steps, seed = world.settings.test_steps, evaluation_seed(world)
     episodes = world.play(
-        search, world.test("valid_seen"), seed=evaluation_seed(world), steps=world.settings.test_steps, concurrency=50
+        policy, world.test("valid_seen"), seed=seed, steps=steps, temperature=temperature, concurrency=50
     )
     return {e.task_id: float(bool(e.success)) for e in episodes}
 

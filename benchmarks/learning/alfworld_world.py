@@ -6,7 +6,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -175,6 +175,7 @@ class AlfworldWorld:
         seed: int,
         steps: int | None = None,
         greedy: bool = False,
+        temperature: float = 1.0,
         samples: int = 1,
         out: Path | None = None,
         concurrency: int = 128,
@@ -189,7 +190,7 @@ class AlfworldWorld:
             tasks=list(tasks),
             samples_per_task=samples,
             out=out,
-            sampling=SAMPLING.greedy() if greedy else SAMPLING,
+            sampling=SAMPLING.greedy() if greedy else replace(SAMPLING, temperature=temperature),
             prompt=GoalPrompt(),
             env_kwargs=kwargs,
             seed=seed,

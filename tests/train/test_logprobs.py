@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepgym.train import logprobs
+from stepgym.train import frozen_head, logprobs
 from stepgym.train.logprobs import Head, Reference, token_logprobs_of, token_scores
 
 
@@ -42,11 +42,14 @@ def make(positions, vocabulary, size, seed, *, frozen, dtype, scale=1.0, softcap
     positions=st.integers(0, 17),
     vocabulary=st.integers(1, 9),
     rows=st.integers(1, 6),
+    columns=st.integers(1, 6),
     seed=st.integers(0, 10_000),
     frozen=st.booleans(),
     softcap=st.sampled_from([None, 3.0]),
 )
-def test_values_and_gradients_are_those_of_whole_logits(positions, vocabulary, rows, seed, frozen, softcap) -> None:
+def test_values_and_gradients_are_those_of_whole_logits(
+    positions, vocabulary, rows, columns, seed, frozen, softcap
+) -> None:
     parts = make(positions, vocabulary, 4, seed, frozen=frozen, dtype=torch.float64, softcap=softcap)
     hidden, targets, head, ref_hidden, ref_head = parts
     weights = torch.randn(2, positions, dtype=torch.float64)
@@ -58,8 +61,10 @@ def test_values_and_gradients_are_those_of_whole_logits(positions, vocabulary, r
         return [t.detach() for t in out], torch.autograd.grad(loss, inputs, allow_unused=True)
 
     with pytest.MonkeyPatch.context() as patch:
-        # Chunks of `rows` positions.
+        # Chunks of `rows` positions, and of a frozen head blocks of `columns` tokens.
         patch.setattr(logprobs, "CHUNK_BYTES", rows * 2 * 8 * vocabulary)
+        patch.setattr(frozen_head, "ROWS", rows)
+        patch.setattr(frozen_head, "COLUMNS", columns)
         ours = run(lambda: token_scores(hidden, targets, head, Reference(ref_hidden, ref_head)))
     plain = run(lambda: plain_scores(hidden, targets, head, ref_hidden, ref_head))
     for a, b in zip((*ours[0], *ours[1]), (*plain[0], *plain[1]), strict=True):

@@ -1,6 +1,6 @@
 r"""Log-probabilities of given tokens and the exact KL to a reference, without ever holding all logits.
 
-The language-model head runs over a chunk of positions at a time, on the positions that are asked for only. With logits
+The language-model head runs on the positions that are asked for only, over a part of them at a time. With logits
 `z = W h` and reference logits `z'`, `p = softmax(z)`, `q = softmax(z')`,
 
 .. math::
@@ -9,8 +9,9 @@ The language-model head runs over a chunk of positions at a time, on the positio
     \frac{\partial \mathrm{KL}}{\partial h} = \sum_j p_j (\log p_j - \log q_j - \mathrm{KL})\, W_j .
 
 With a frozen head both gradients are two vectors of the hidden size per position: they are made in the forward pass,
-while the chunk's logits are at hand, and scaled in the backward pass. A head that is trained itself is recomputed
-chunk by chunk in the backward pass instead, because its own gradient needs the logits again.
+in the one reading of the vocabulary that the values need (`frozen_head`), and scaled in the backward pass. A head that
+is trained itself runs over chunks of positions and is recomputed in the backward pass instead, because its own gradient
+needs the logits again.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.func import functional_call
 from torch.utils.checkpoint import checkpoint
+
+from stepgym.train.frozen_head import frozen_head_scores
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -113,14 +115,11 @@ class Reference:
 
 def token_scores(hidden: Tensor, targets: Tensor, head: Head, reference: Reference) -> TokenScores:
     """Log-probabilities of `targets` `(positions,)` after `hidden` `(positions, hidden)`, and the KL to `reference`."""
-    rows = rows_of_chunk(hidden, head)
     if head.is_frozen_matrix and reference.head.is_frozen_matrix:
         weight, ref_weight = (_weight(h, hidden) for h in (head, reference.head))
         with torch.autocast(hidden.device.type, enabled=False):
-            logp, ref_logp, kl = _FrozenHeadScores.apply(  # type: ignore[no-untyped-call]
-                hidden.to(weight.dtype), reference.hidden.to(ref_weight.dtype), weight, ref_weight, targets, rows
-            )
-        return TokenScores(logp, ref_logp, kl)
+            inputs = hidden.to(weight.dtype), reference.hidden.to(ref_weight.dtype), weight, ref_weight
+            return TokenScores(*frozen_head_scores(*inputs, targets))
 
     def chunk(hidden: Tensor, ref_hidden: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         logp = torch.log_softmax(head(hidden), dim=-1)
@@ -129,7 +128,7 @@ def token_scores(hidden: Tensor, targets: Tensor, head: Head, reference: Referen
         kl = (logp.exp() * difference(logp, ref_logp)).sum(-1)
         return pick(logp, targets), pick(ref_logp, targets), kl
 
-    return TokenScores(*by_chunk(chunk, rows, hidden, reference.hidden, targets))
+    return TokenScores(*by_chunk(chunk, rows_of_chunk(hidden, head), hidden, reference.hidden, targets))
 
 
 def token_logprobs_of(hidden: Tensor, targets: Tensor, head: Head) -> Tensor:
@@ -140,53 +139,6 @@ def token_logprobs_of(hidden: Tensor, targets: Tensor, head: Head) -> Tensor:
         return (pick(logits, targets) - torch.logsumexp(logits, dim=-1),)
 
     return by_chunk(chunk, rows_of_chunk(hidden, head), hidden, targets)[0]
-
-
-class _FrozenHeadScores(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any, hidden: Tensor, ref_hidden: Tensor, weight: Tensor, ref_weight: Tensor, targets: Tensor, rows: int
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        wanted = ctx.needs_input_grad[0]
-        real = _real(hidden[:0]).dtype
-        logp, ref_logp, kl = (torch.empty(len(targets), dtype=real, device=hidden.device) for _ in range(3))
-        by_logp, by_kl = (torch.empty(hidden.shape if wanted else (0,), dtype=real, device=hidden.device) for _ in "ab")
-        for start in range(0, len(targets), rows):
-            part = slice(start, start + rows)
-            y, count = targets[part], len(targets[part])
-            # Both products of a chunk go through the matrix together where it is one: it is read half as often.
-            both = _log_softmax_(_logits(hidden[part], ref_hidden[part], weight, ref_weight))
-            log_p, log_q = both[:count], both[count:]
-            logp[part], ref_logp[part] = pick(log_p, y), pick(log_q, y)
-            # In place from here on: `log_q` becomes p (log p - log q), `log_p` becomes p.
-            terms = log_q.neg_().add_(log_p)
-            p = log_p.exp_()
-            terms.mul_(p)
-            kl[part] = divergence = terms.sum(-1)
-            if wanted:
-                # The divergence is taken off before the product, not after it: the two would cancel.
-                terms.addcmul_(p, divergence.unsqueeze(-1), value=-1)
-                gradients = _real(both.to(weight.dtype) @ weight)
-                by_logp[part] = _real(weight[y]) - gradients[:count]
-                by_kl[part] = gradients[count:]
-        ctx.save_for_backward(by_logp, by_kl)
-        ctx.mark_non_differentiable(ref_logp)
-        ctx.dtype = hidden.dtype
-        return logp, ref_logp, kl
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, d_logp: Tensor, _: Tensor, d_kl: Tensor) -> tuple[Tensor | None, ...]:
-        by_logp, by_kl = ctx.saved_tensors
-        hidden = by_logp * d_logp.unsqueeze(-1) + by_kl * d_kl.unsqueeze(-1)
-        return hidden.to(ctx.dtype), None, None, None, None, None
-
-
-def _logits(hidden: Tensor, ref_hidden: Tensor, weight: Tensor, ref_weight: Tensor) -> Tensor:
-    """Logits of the policy, then of the reference: `(2 * positions, vocabulary)`."""
-    if weight.data_ptr() == ref_weight.data_ptr():
-        return torch.cat([hidden, ref_hidden]) @ weight.T
-    return torch.cat([hidden @ weight.T, ref_hidden @ ref_weight.T])
 
 
 def by_chunk(function: Any, rows: int, *tensors: Tensor) -> tuple[Tensor, ...]:
@@ -214,14 +166,6 @@ def _weight(head: Head, like: Tensor) -> Tensor:
     weight = cast(Tensor, head.linear.weight).detach()
     device = like.device.type
     return weight.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else weight
-
-
-def _log_softmax_(logits: Tensor) -> Tensor:
-    logits = _real(logits)
-    # A few rows at a time: `logsumexp` takes as much memory as what it is given.
-    for rows in logits.split(8):
-        rows.sub_(torch.logsumexp(rows, dim=-1, keepdim=True))
-    return logits
 
 
 def difference(logp: Tensor, ref_logp: Tensor) -> Tensor:
