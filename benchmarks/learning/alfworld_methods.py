@@ -124,7 +124,9 @@ VALUES: Mapping[str, Value] = {
     "reads, three times the episodes": Value(updates=3.0, episodes=3, settings=READS),
     "reads, six times the episodes": Value(updates=6.0, episodes=6, settings=READS),
     "reads, six times the episodes, mean over states": Value(updates=6.0, episodes=6, settings={"value_lm_coef": 1.0}),
-    "the same, three times longer": Value(updates=18.0, episodes=6, settings={"value_lm_coef": 1.0}),
+    "reads, six times the episodes, mean over states, longer": Value(
+        updates=18.0, episodes=6, settings={"value_lm_coef": 1.0}
+    ),
 }
 
 METHODS: Mapping[str, Method] = {
