@@ -103,10 +103,20 @@ def test_policy_and_reference_alike_have_no_divergence() -> None:
     assert float(scores.kl.abs().max()) < 1e-6
 
 
-def test_logprobs_alone_are_the_same() -> None:
-    hidden, targets, head, ref_hidden, ref_head = make(9, 7, 4, 3, frozen=False, dtype=torch.float64)
-    both = token_scores(hidden, targets, head, Reference(ref_hidden, ref_head)).logp
-    torch.testing.assert_close(token_logprobs_of(hidden, targets, head), both, rtol=1e-12, atol=1e-12)
+@pytest.mark.parametrize("kind", ["trained", "frozen", "taken as frozen"])
+def test_logprobs_alone_are_the_same(kind) -> None:
+    hidden, targets, head, ref_hidden, ref_head = make(9, 7, 4, 3, frozen=kind == "frozen", dtype=torch.float64)
+    head = head.frozen() if kind == "taken as frozen" else head
+    both = plain_scores(hidden, targets, head, ref_hidden, ref_head)[0]
+    weights = torch.linspace(-1, 1, len(targets), dtype=torch.float64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frozen_head, "ROWS", 4)
+        patch.setattr(frozen_head, "COLUMNS", 3)
+        alone = token_logprobs_of(hidden, targets, head)
+    torch.testing.assert_close(alone, both, rtol=1e-12, atol=1e-12)
+    gradients = [torch.autograd.grad((logp * weights).sum(), hidden)[0] for logp in (alone, both)]
+    torch.testing.assert_close(*gradients, rtol=1e-12, atol=1e-12)
+    assert token_logprobs_of(hidden.detach(), targets, head).requires_grad == (kind == "trained")
 
 
 @pytest.mark.parametrize("name", ["llama", "qwen2", "gemma2", "granite", "gpt2"])

@@ -14,6 +14,7 @@ so that both gradients of a position are known after one pass, when all of its l
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -42,25 +43,28 @@ def frozen_head_scores(
     return scores
 
 
+def frozen_head_logprobs(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+    """The log-probability alone; arguments as of `frozen_head_scores`."""
+    logp: Tensor = _Logprobs.apply(hidden, weight, targets)  # type: ignore[no-untyped-call]
+    return logp
+
+
 class _Scores(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, hidden: Tensor, ref_hidden: Tensor, weight: Tensor, ref_weight: Tensor, targets: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         wanted = ctx.needs_input_grad[0]
-        real = torch.promote_types(hidden.dtype, torch.float32)
-        logp, ref_logp, kl = (torch.empty(len(targets), dtype=real, device=hidden.device) for _ in range(3))
-        by_logp, by_kl = (torch.empty(hidden.shape if wanted else (0,), dtype=real, device=hidden.device) for _ in "ab")
-        for start in range(0, len(targets), ROWS):
-            part = slice(start, start + ROWS)
-            y = targets[part]
-            sums = _Sums(hidden[part], ref_hidden[part], y, real, wanted)
-            for first in range(0, len(weight), COLUMNS):
-                columns = slice(first, first + COLUMNS)
-                sums.add(first, weight[columns], ref_weight[columns])
-            logp[part], ref_logp[part], kl[part] = sums.scores()
+        real = _at_least_float32(hidden)
+        logp, ref_logp, kl = (hidden.new_empty(len(targets), dtype=real) for _ in range(3))
+        by_logp, by_kl = (hidden.new_empty(hidden.shape if wanted else (0,), dtype=real) for _ in range(2))
+        for part in _parts(targets):
+            sums = _Sums([hidden[part], ref_hidden[part]], targets[part], wanted)
+            sums.read(weight, ref_weight)
+            logp[part], ref_logp[part] = sums.logprobs().chunk(2)
+            kl[part] = sums.divergence()
             if wanted:
-                by_logp[part], by_kl[part] = sums.gradients(weight[y])
+                by_logp[part], by_kl[part] = sums.by_logp(weight), sums.by_divergence()
         ctx.save_for_backward(by_logp, by_kl)
         ctx.mark_non_differentiable(ref_logp)
         ctx.dtype = hidden.dtype
@@ -74,70 +78,122 @@ class _Scores(torch.autograd.Function):
         return hidden.to(ctx.dtype), None, None, None, None
 
 
+class _Logprobs(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+        wanted = ctx.needs_input_grad[0]
+        real = _at_least_float32(hidden)
+        logp = hidden.new_empty(len(targets), dtype=real)
+        by_logp = hidden.new_empty(hidden.shape if wanted else (0,), dtype=real)
+        for part in _parts(targets):
+            sums = _Sums([hidden[part]], targets[part], wanted)
+            sums.read(weight)
+            logp[part] = sums.logprobs()
+            if wanted:
+                by_logp[part] = sums.by_logp(weight)
+        ctx.save_for_backward(by_logp)
+        ctx.dtype = hidden.dtype
+        return logp
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_logp: Tensor) -> tuple[Tensor | None, ...]:
+        (by_logp,) = ctx.saved_tensors
+        return (by_logp * d_logp.unsqueeze(-1)).to(ctx.dtype), None, None
+
+
 class _Sums:
-    """The sums over the vocabulary of some positions, as far as it was read; in `(2 * positions, ...)` the policy's
-    come first, then the reference's, so that both are rounded alike.
+    """The sums over the vocabulary of some positions, as far as it was read.
+
+    In `(models * positions, ...)` the policy's come first, then those of a reference: both are rounded alike.
+
+    Args:
+        hidden: Of the policy, and of the reference, each `(positions, hidden)`.
+        targets: `(positions,)`.
+        wanted: Whether gradients are.
     """
 
-    def __init__(self, hidden: Tensor, ref_hidden: Tensor, targets: Tensor, real: torch.dtype, wanted: bool) -> None:
-        self.hidden, self.ref_hidden, self.targets = hidden, ref_hidden, targets
-        self.both = torch.cat([hidden, ref_hidden]) if hidden.dtype == ref_hidden.dtype else None
-        self.real, self.wanted = real, wanted
-        zeros = hidden.new_zeros(2 * len(hidden), 1, dtype=real)
+    def __init__(self, hidden: list[Tensor], targets: Tensor, wanted: bool) -> None:
+        self.hidden, self.targets, self.wanted, self.count = hidden, targets, wanted, len(targets)
+        self.real = _at_least_float32(hidden[0])
+        self.together = torch.cat(hidden) if len({h.dtype for h in hidden}) == 1 else None
+        zeros = hidden[0].new_zeros(len(hidden) * self.count, 1, dtype=self.real)
         self.largest, self.total = torch.full_like(zeros, -torch.inf), zeros  # max z, sum of e
         self.chosen = zeros.clone()  # z of the targets
-        self.offset = self.differences = zeros[: len(hidden)]  # c, sum of e d
-        shape = (2 * len(hidden), hidden.shape[-1]) if wanted else (0,)
-        self.products = hidden.new_zeros(shape, dtype=real)  # sums of e W, then of e d W
+        self.offset = self.differences = zeros[: self.count]  # c, sum of e d
+        shape = (len(zeros), hidden[0].shape[-1]) if wanted else (0,)
+        self.products = hidden[0].new_zeros(shape, dtype=self.real)  # sums of e W, then of e d W
 
-    def add(self, first: int, weight: Tensor, ref_weight: Tensor) -> None:
-        """A block of rows of both matrices, from the token `first` on."""
-        logits = self._logits(weight, ref_weight)
+    def read(self, *weights: Tensor) -> None:
+        """All of the matrices `(vocabulary, hidden)`, of the policy and of the reference."""
+        for first in range(0, len(weights[0]), COLUMNS):
+            self._add(first, [weight[first : first + COLUMNS] for weight in weights])
+
+    def logprobs(self) -> Tensor:
+        """Of the targets, `(models * positions,)`."""
+        return (self.chosen - self._log_total()).squeeze(-1)
+
+    def divergence(self) -> Tensor:
+        """KL(policy || reference), `(positions,)`."""
+        policy, reference = self._log_total().chunk(2)
+        return (self._mean_difference() + self.offset - (policy - reference)).squeeze(-1)
+
+    def by_logp(self, weight: Tensor) -> Tensor:
+        """Gradient of the log-probability, `(positions, hidden)`; `weight` is the whole matrix."""
+        return weight[self.targets].to(self.real) - self._mean(0)
+
+    def by_divergence(self) -> Tensor:
+        """Gradient of the KL, `(positions, hidden)`."""
+        return self._mean(1) - self._mean_difference() * self._mean(0)
+
+    def _add(self, first: int, weights: list[Tensor]) -> None:
+        logits = self._logits(weights)
         self._choose(first, logits)
-        e, ref_e = logits.chunk(2)
-        difference = e - ref_e
+        e, ref_e = logits[: self.count], logits[self.count :]
+        difference = e - ref_e if len(ref_e) else None
         largest = torch.maximum(self.largest, logits.amax(-1, keepdim=True))
         before = (self.largest - largest).exp_()
         logits.sub_(largest).exp_()
         added = logits.sum(-1, keepdim=True)
         self.largest, self.total = largest, self.total * before + added
-        if first == 0:
-            # Any number would do in exact arithmetic; near the mean, little cancels.
-            self.offset = (e * difference).sum(-1, keepdim=True) / added[: len(e)]
-        # In the place of what the reference needed, right behind `e`: the product below takes both.
-        terms = torch.mul(difference.sub_(self.offset), e, out=ref_e)
-        before = before[: len(e)]
-        self.differences = self.differences * before + terms.sum(-1, keepdim=True)
+        before = before[: self.count]
+        if difference is not None:
+            if first == 0:
+                # Any number would do in exact arithmetic; near the mean, little cancels.
+                self.offset = (e * difference).sum(-1, keepdim=True) / added[: self.count]
+            # In the place of what the reference needed, right behind `e`: the product below takes both.
+            terms = torch.mul(difference.sub_(self.offset), e, out=ref_e)
+            self.differences = self.differences * before + terms.sum(-1, keepdim=True)
         if self.wanted:
-            self.products.view(2, len(e), -1).mul_(before)
-            self.products.add_(logits.to(weight.dtype) @ weight)
+            self.products.view(-1, self.count, self.products.shape[-1]).mul_(before)
+            self.products.add_(logits.to(weights[0].dtype) @ weights[0])
 
-    def scores(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Log-probability, the reference's and KL, each `(positions,)`."""
-        log_total = self.largest + self.total.log()
-        logp, ref_logp = (self.chosen - log_total).squeeze(-1).chunk(2)
-        policy, reference = log_total.chunk(2)
-        kl = self._mean_difference() + self.offset - (policy - reference)
-        return logp, ref_logp, kl.squeeze(-1)
-
-    def gradients(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Of log-probability and KL, each `(positions, hidden)`; `rows` are those of the targets."""
-        mean, mean_of_terms = (self.products.view(2, len(rows), -1) / self.total[: len(rows)]).unbind()
-        return rows.to(self.real) - mean, mean_of_terms - self._mean_difference() * mean
-
-    def _mean_difference(self) -> Tensor:
-        return self.differences / self.total[: len(self.differences)]
-
-    def _logits(self, weight: Tensor, ref_weight: Tensor) -> Tensor:
-        if self.both is not None and weight.data_ptr() == ref_weight.data_ptr():
+    def _logits(self, weights: list[Tensor]) -> Tensor:
+        if self.together is not None and len({weight.data_ptr() for weight in weights}) == 1:
             # One matrix: it is read once for both.
-            return (self.both @ weight.T).to(self.real)
-        parts = (self.hidden @ weight.T, self.ref_hidden @ ref_weight.T)
-        return torch.cat([part.to(self.real) for part in parts])
+            return (self.together @ weights[0].T).to(self.real)
+        return torch.cat([(h @ weight.T).to(self.real) for h, weight in zip(self.hidden, weights, strict=True)])
 
     def _choose(self, first: int, logits: Tensor) -> None:
         """Keep the logits of the targets that are in the block."""
-        column = (self.targets - first).repeat(2).unsqueeze(-1)
+        column = (self.targets - first).repeat(len(self.hidden)).unsqueeze(-1)
         here = (column >= 0) & (column < logits.shape[-1])
         inside = column.clamp(0, logits.shape[-1] - 1)
         self.chosen = torch.where(here, logits.gather(-1, inside), self.chosen)
+
+    def _log_total(self) -> Tensor:
+        return self.largest + self.total.log()
+
+    def _mean_difference(self) -> Tensor:
+        return self.differences / self.total[: self.count]
+
+    def _mean(self, which: int) -> Tensor:
+        return self.products[which * self.count :][: self.count] / self.total[: self.count]
+
+
+def _parts(targets: Tensor) -> Iterator[slice]:
+    return (slice(start, start + ROWS) for start in range(0, len(targets), ROWS))
+
+
+def _at_least_float32(like: Tensor) -> torch.dtype:
+    return torch.promote_types(like.dtype, torch.float32)

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils.checkpoint import checkpoint
 
-from stepgym.train.frozen_head import frozen_head_scores
+from stepgym.train.frozen_head import frozen_head_logprobs, frozen_head_scores
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -74,10 +74,12 @@ class Head(nn.Module):
     @property
     def is_frozen_matrix(self) -> bool:
         """Whether it is one matrix that receives no gradient."""
+        frozen = isinstance(self.linear, _Frozen)
+        linear = self.linear.linear if isinstance(self.linear, _Frozen) else self.linear
         return (
-            isinstance(self.linear, nn.Linear)
-            and cast(Any, self.linear).bias is None
-            and not self.linear.weight.requires_grad
+            isinstance(linear, nn.Linear)
+            and cast(Any, linear).bias is None
+            and (frozen or not linear.weight.requires_grad)
             and self.scale == 1.0
             and self.softcap is None
         )
@@ -133,6 +135,10 @@ def token_scores(hidden: Tensor, targets: Tensor, head: Head, reference: Referen
 
 def token_logprobs_of(hidden: Tensor, targets: Tensor, head: Head) -> Tensor:
     """Log-probabilities of `targets` `(positions,)` after `hidden` `(positions, hidden)`."""
+    if head.is_frozen_matrix:
+        weight = _weight(head, hidden)
+        with torch.autocast(hidden.device.type, enabled=False):
+            return frozen_head_logprobs(hidden.to(weight.dtype), weight, targets)
 
     def chunk(hidden: Tensor, targets: Tensor) -> tuple[Tensor]:
         logits = head(hidden)
