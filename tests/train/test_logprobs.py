@@ -89,6 +89,25 @@ def test_float32_is_within_1e_5_of_exact_at_a_large_vocabulary(frozen) -> None:
             assert float((a - b).norm() / b.norm()) < 1e-5
 
 
+def test_a_policy_near_its_reference_is_told_from_it_in_bfloat16() -> None:
+    """With one matrix for both; the difference of two products in bfloat16 would be nothing but rounding."""
+    generator = torch.Generator().manual_seed(0)
+    linear = torch.nn.Linear(256, 5_000, bias=False, dtype=torch.bfloat16).requires_grad_(False)
+    linear.weight.copy_(torch.randn(5_000, 256, generator=generator) * 3 / 16)
+    hidden = torch.randn(20, 256, generator=generator).bfloat16().requires_grad_()
+    ref_hidden = (hidden.detach() + 0.01 * torch.randn(20, 256, generator=generator)).bfloat16()
+    targets = torch.randint(5_000, (20,), generator=generator)
+    head = Head(linear)
+    ours = token_scores(hidden, targets, head, Reference(ref_hidden, head))
+    exact_hidden, exact_head = hidden.detach().double().requires_grad_(), Head(copy.deepcopy(linear).double())
+    exact = plain_scores(exact_hidden, targets, exact_head, ref_hidden.double(), exact_head)
+    torch.testing.assert_close(ours.kl.double(), exact[2], rtol=0.05, atol=0)
+    torch.testing.assert_close((ours.logp - ours.ref_logp).double(), exact[0] - exact[1], rtol=0.05, atol=2e-3)
+    by_ours = torch.autograd.grad(ours.kl.sum(), hidden)[0].double()
+    by_exact = torch.autograd.grad(exact[2].sum(), exact_hidden)[0]
+    assert float((by_ours - by_exact).norm() / by_exact.norm()) < 0.05
+
+
 def test_extreme_logits_give_no_nan() -> None:
     hidden, targets, head, ref_hidden, ref_head = make(6, 5, 4, 1, frozen=True, dtype=torch.float32)
     scores = token_scores(hidden * 2_000, targets, head, Reference(ref_hidden * 2_000, ref_head))

@@ -116,7 +116,8 @@ class _Sums:
     def __init__(self, hidden: list[Tensor], targets: Tensor, wanted: bool) -> None:
         self.hidden, self.targets, self.wanted, self.count = hidden, targets, wanted, len(targets)
         self.real = _at_least_float32(hidden[0])
-        self.together = torch.cat(hidden) if len({h.dtype for h in hidden}) == 1 else None
+        if len(hidden) == 2:
+            self.with_difference = torch.cat([hidden[0], hidden[0] - hidden[1]])
         zeros = hidden[0].new_zeros(len(hidden) * self.count, 1, dtype=self.real)
         self.largest, self.total = torch.full_like(zeros, -torch.inf), zeros  # max z, sum of e
         self.chosen = zeros.clone()  # z of the targets
@@ -147,10 +148,9 @@ class _Sums:
         return self._mean(1) - self._mean_difference() * self._mean(0)
 
     def _add(self, first: int, weights: list[Tensor]) -> None:
-        logits = self._logits(weights)
+        logits, difference = self._logits(weights)
         self._choose(first, logits)
         e, ref_e = logits[: self.count], logits[self.count :]
-        difference = e - ref_e if len(ref_e) else None
         largest = torch.maximum(self.largest, logits.amax(-1, keepdim=True))
         before = (self.largest - largest).exp_()
         logits.sub_(largest).exp_()
@@ -168,11 +168,19 @@ class _Sums:
             self.products.view(-1, self.count, self.products.shape[-1]).mul_(before)
             self.products.add_(logits.to(weights[0].dtype) @ weights[0])
 
-    def _logits(self, weights: list[Tensor]) -> Tensor:
-        if self.together is not None and len({weight.data_ptr() for weight in weights}) == 1:
-            # One matrix: it is read once for both.
-            return (self.together @ weights[0].T).to(self.real)
-        return torch.cat([(h @ weight.T).to(self.real) for h, weight in zip(self.hidden, weights, strict=True)])
+    def _logits(self, weights: list[Tensor]) -> tuple[Tensor, Tensor | None]:
+        """`(models * positions, block)`, and of policy minus reference, `(positions, block)`."""
+        if len(weights) == 1:
+            return (self.hidden[0] @ weights[0].T).to(self.real), None
+        if weights[0].data_ptr() != weights[1].data_ptr():
+            parts = [(h @ weight.T).to(self.real) for h, weight in zip(self.hidden, weights, strict=True)]
+            return torch.cat(parts), parts[0] - parts[1]
+        # One matrix: it is read once for both. The product with the difference is rounded by its own size, where the
+        # difference of two products in bfloat16 would be rounded by theirs, often more than all there is.
+        logits = (self.with_difference @ weights[0].T).to(self.real)
+        policy, difference = logits[: self.count], logits[self.count :].clone()
+        torch.sub(policy, difference, out=logits[self.count :])
+        return logits, difference
 
     def _choose(self, first: int, logits: Tensor) -> None:
         """Keep the logits of the targets that are in the block."""
