@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 # Of one step. Small enough for caches and 0.1 GB, large enough that a block of the matrix is seldom read twice.
-ROWS, COLUMNS = 1024, 2048
+ROWS, COLUMNS = 512, 2048
 
 
 def frozen_head_scores(
