@@ -116,7 +116,9 @@ class _Sums:
     def __init__(self, hidden: list[Tensor], targets: Tensor, wanted: bool) -> None:
         self.hidden, self.targets, self.wanted, self.count = hidden, targets, wanted, len(targets)
         self.real = _at_least_float32(hidden[0])
-        if len(hidden) == 2:
+        self.with_difference: Tensor | None = None
+        if len(hidden) == 2 and hidden[0].dtype == hidden[1].dtype != self.real:
+            # In float32 and better the reference's bits do not depend on the policy.
             self.with_difference = torch.cat([hidden[0], hidden[0] - hidden[1]])
         zeros = hidden[0].new_zeros(len(hidden) * self.count, 1, dtype=self.real)
         self.largest, self.total = torch.full_like(zeros, -torch.inf), zeros  # max z, sum of e
@@ -172,11 +174,11 @@ class _Sums:
         """`(models * positions, block)`, and of policy minus reference, `(positions, block)`."""
         if len(weights) == 1:
             return (self.hidden[0] @ weights[0].T).to(self.real), None
-        if weights[0].data_ptr() != weights[1].data_ptr():
+        if self.with_difference is None or weights[0].data_ptr() != weights[1].data_ptr():
             parts = [(h @ weight.T).to(self.real) for h, weight in zip(self.hidden, weights, strict=True)]
             return torch.cat(parts), parts[0] - parts[1]
-        # One matrix: it is read once for both. The product with the difference is rounded by its own size, where the
-        # difference of two products in bfloat16 would be rounded by theirs, often more than all there is.
+        # One matrix: the product with the difference is rounded by its own size, where the difference of two products
+        # in bfloat16 would be rounded by theirs, often more than all there is.
         logits = (self.with_difference @ weights[0].T).to(self.real)
         policy, difference = logits[: self.count], logits[self.count :].clone()
         torch.sub(policy, difference, out=logits[self.count :])
