@@ -65,6 +65,7 @@ def test_same_training_with_adapters(tiny_model, tokenizer, log, tmp_path) -> No
     options = {"torch_compile": True, "torch_compile_backend": "aot_eager", "peft_config": peft_config}
     compiled = trained(tiny_model, tokenizer, log, tmp_path / "compiled", **options)
     assert counters["stats"]["unique_graphs"] > 0
+    assert compiled.model_wrapped is compiled.networks, "compiled as a whole"
     check_equal(plain, compiled)
     # What is saved knows nothing of it.
     compiled.save_model(str(tmp_path / "saved"))
@@ -79,6 +80,7 @@ def test_same_training_by_the_default_compiler(tiny_model, tokenizer, log, tmp_p
     settings = {"critic": "shared", "packing": False, "activation_checkpointing": True}
     plain = trained(tiny_model, tokenizer, log, tmp_path / "plain", **settings)
     compiled = trained(tiny_model, tokenizer, log, tmp_path / "compiled", torch_compile=True, **settings)
+    assert counters["stats"]["unique_graphs"] > 0
     check_equal(plain, compiled)
 
 

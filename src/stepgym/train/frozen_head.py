@@ -1,4 +1,4 @@
-r"""Log-probabilities, exact KL and their gradients for a frozen head: the vocabulary in blocks, read once.
+r"""Log-probabilities, exact KL and their gradients for a frozen head: the vocabulary in blocks, in one pass.
 
 As in FlashAttention (Dao et al., arXiv 2205.14135) a sum over the vocabulary goes on from block to block while the
 largest logit so far is taken out of it; what was summed up before is scaled when a larger one turns up. With
@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-# Of one step. Small enough for caches and 0.1 GB, large enough that a block of the matrix is seldom read twice.
+# Of one step: positions, which read the matrix together, and tokens. Their logits fit in caches and in 0.1 GB.
 ROWS, COLUMNS = 512, 2048
 
 

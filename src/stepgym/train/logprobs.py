@@ -9,7 +9,7 @@ The language-model head runs on the positions that are asked for only, over a pa
     \frac{\partial \mathrm{KL}}{\partial h} = \sum_j p_j (\log p_j - \log q_j - \mathrm{KL})\, W_j .
 
 With a frozen head both gradients are two vectors of the hidden size per position: they are made in the forward pass,
-in the one reading of the vocabulary that the values need (`frozen_head`), and scaled in the backward pass. A head that
+in the one pass over the vocabulary that the values need (`frozen_head`), and scaled in the backward pass. A head that
 is trained itself runs over chunks of positions and is recomputed in the backward pass instead, because its own gradient
 needs the logits again.
 """
