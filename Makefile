@@ -34,14 +34,14 @@ quickstart: $(VENV)/train.stamp
 	$(BIN)/stepgym quickstart --out runs/quickstart --overwrite
 
 test: lint types
-	$(BIN)/python -m pytest -n 2 --durations=40 --durations-min=5
+	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=40 --durations-min=5
 
 # Apart from `test`: tracing makes the verifiers' tests several times slower.
 coverage: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered
 
 check: lint types
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 # The original ALFWorld engine lives in an environment of its own: it compiles a planner, which takes minutes and needs
 # cmake, make and a C++ compiler. CMake 4 refuses the planner's old build files unless told their age.

@@ -1,10 +1,11 @@
 """Packed rows: several segments in one row, each attending to itself alone.
 
 A packed batch has one row and no padding. `packed_attention` is registered with transformers as an attention
-implementation: it runs PyTorch's fused attention once per run of segments of equal length, so that the cost is the sum
-over segments and no mask of `n x n` is built. The lengths travel as a tensor and are read outside of compiled blocks,
-which else would be compiled again for each batch. Called without segment lengths it is transformers' own `sdpa`. Models
-set to FlashAttention 2 or 3 keep it and are given the cumulative lengths it wants.
+implementation: it runs PyTorch's fused attention (or ours, where that is quicker) once per run of segments of equal
+length, so that the cost is the sum over segments and no mask of `n x n` is built. The lengths travel as a tensor and
+are read outside of compiled blocks, which else would be compiled again for each batch. Called without segment lengths
+it is transformers' own `sdpa`. Models set to FlashAttention 2 or 3 keep it and are given the cumulative lengths it
+wants.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from stepgym.errors import InvalidInputError
+from stepgym.train.blocked_attention import blocked_attention, is_faster_blocked
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -73,9 +75,12 @@ def _by_segment(
     for (length, count), q, k, v in zip(runs, *(t.split(sizes, dim=2) for t in (query, key, value)), strict=True):
         q, k, v = (t.view(t.shape[1], count, length, -1).transpose(0, 1) for t in (q[0][None], k[0][None], v[0][None]))
         mask = _window(length, sliding_window, query.device)
-        out = torch.nn.functional.scaled_dot_product_attention(
-            q, k, v, attn_mask=mask, dropout_p=dropout, scale=scaling, is_causal=mask is None, enable_gqa=grouped
-        )  # (count, heads, length, dim)
+        if mask is None and not dropout and is_faster_blocked(q, length):
+            out = blocked_attention(q, k, v, scaling)  # (count, heads, length, dim)
+        else:
+            out = torch.nn.functional.scaled_dot_product_attention(
+                q, k, v, attn_mask=mask, dropout_p=dropout, scale=scaling, is_causal=mask is None, enable_gqa=grouped
+            )
         outputs.append(out.transpose(1, 2).reshape(count * length, out.shape[1], -1))
     return torch.cat(outputs).unsqueeze(0)
 
