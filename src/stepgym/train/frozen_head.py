@@ -59,7 +59,7 @@ class _Scores(torch.autograd.Function):
         logp, ref_logp, kl = (hidden.new_empty(len(targets), dtype=real) for _ in range(3))
         by_logp, by_kl = (hidden.new_empty(hidden.shape if wanted else (0,), dtype=real) for _ in range(2))
         for part in _parts(targets):
-            sums = _Sums([hidden[part], ref_hidden[part]], targets[part], wanted)
+            sums = _Sums([hidden[part], ref_hidden[part]], targets[part], len(weight), wanted)
             sums.read(weight, ref_weight)
             logp[part], ref_logp[part] = sums.logprobs().chunk(2)
             kl[part] = sums.divergence()
@@ -86,7 +86,7 @@ class _Logprobs(torch.autograd.Function):
         logp = hidden.new_empty(len(targets), dtype=real)
         by_logp = hidden.new_empty(hidden.shape if wanted else (0,), dtype=real)
         for part in _parts(targets):
-            sums = _Sums([hidden[part]], targets[part], wanted)
+            sums = _Sums([hidden[part]], targets[part], len(weight), wanted)
             sums.read(weight)
             logp[part] = sums.logprobs()
             if wanted:
@@ -110,10 +110,11 @@ class _Sums:
     Args:
         hidden: Of the policy, and of the reference, each `(positions, hidden)`.
         targets: `(positions,)`.
+        size: Of the vocabulary.
         wanted: Whether gradients are.
     """
 
-    def __init__(self, hidden: list[Tensor], targets: Tensor, wanted: bool) -> None:
+    def __init__(self, hidden: list[Tensor], targets: Tensor, size: int, wanted: bool) -> None:
         self.hidden, self.targets, self.wanted, self.count = hidden, targets, wanted, len(targets)
         self.real = _at_least_float32(hidden[0])
         self.with_difference: Tensor | None = None
@@ -126,6 +127,14 @@ class _Sums:
         self.offset = self.differences = zeros[: self.count]  # c, sum of e d
         shape = (len(zeros), hidden[0].shape[-1]) if wanted else (0,)
         self.products = hidden[0].new_zeros(shape, dtype=self.real)  # sums of e W, then of e d W
+        # One block's terms. Made anew for each they would be handed back to the system and asked for again each time.
+        block = (len(zeros), min(COLUMNS, size))
+        self.logits_room = hidden[0].new_empty(block, dtype=self.real)
+        self.rounded_room = self.logits_room if hidden[0].dtype == self.real else hidden[0].new_empty(block)
+        self.difference_room = hidden[0].new_empty(
+            (self.count, block[1]) if len(hidden) == 2 else (0,), dtype=self.real
+        )
+        self.product_room = hidden[0].new_empty(shape)
 
     def read(self, *weights: Tensor) -> None:
         """All of the matrices `(vocabulary, hidden)`, of the policy and of the reference."""
@@ -168,21 +177,31 @@ class _Sums:
             self.differences = self.differences * before + terms.sum(-1, keepdim=True)
         if self.wanted:
             self.products.view(-1, self.count, self.products.shape[-1]).mul_(before)
-            self.products.add_(logits.to(weights[0].dtype) @ weights[0])
+            rounded = self.rounded_room[:, : logits.shape[-1]]
+            self.products.add_(torch.mm(rounded.copy_(logits), weights[0], out=self.product_room))
 
     def _logits(self, weights: list[Tensor]) -> tuple[Tensor, Tensor | None]:
         """`(models * positions, block)`, and of policy minus reference, `(positions, block)`."""
+        logits = self.logits_room[:, : len(weights[0])]
         if len(weights) == 1:
-            return (self.hidden[0] @ weights[0].T).to(self.real), None
+            return self._multiply(self.hidden[0], weights[0], logits), None
+        policy, reference = logits[: self.count], logits[self.count :]
+        difference = self.difference_room[:, : len(weights[0])]
         if self.with_difference is None or weights[0].data_ptr() != weights[1].data_ptr():
-            parts = [(h @ weight.T).to(self.real) for h, weight in zip(self.hidden, weights, strict=True)]
-            return torch.cat(parts), parts[0] - parts[1]
+            for hidden, weight, out in zip(self.hidden, weights, (policy, reference), strict=True):
+                self._multiply(hidden, weight, out)
+            return logits, torch.sub(policy, reference, out=difference)
         # One matrix: the product with the difference is rounded by its own size, where the difference of two products
         # in bfloat16 would be rounded by theirs, often more than all there is.
-        logits = (self.with_difference @ weights[0].T).to(self.real)
-        policy, difference = logits[: self.count], logits[self.count :].clone()
-        torch.sub(policy, difference, out=logits[self.count :])
+        self._multiply(self.with_difference, weights[0], logits)
+        difference.copy_(reference)
+        torch.sub(policy, difference, out=reference)
         return logits, difference
+
+    def _multiply(self, hidden: Tensor, weight: Tensor, out: Tensor) -> Tensor:
+        if hidden.dtype == self.real:
+            return torch.mm(hidden, weight.T, out=out)
+        return out.copy_(torch.mm(hidden, weight.T, out=self.rounded_room[: len(hidden), : len(weight)]))
 
     def _choose(self, first: int, logits: Tensor) -> None:
         """Keep the logits of the targets that are in the block."""
