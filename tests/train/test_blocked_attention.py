@@ -106,8 +106,15 @@ def test_packed_rows_come_out_the_same_either_way(monkeypatch: pytest.MonkeyPatc
         torch.testing.assert_close(mine, other, rtol=1e-10, atol=1e-10)
 
 
-def test_only_long_episodes_in_bfloat16_take_it() -> None:
-    query = torch.zeros(1, 1, 1, 8)
-    assert not is_faster_blocked(query, 4096)
-    assert not is_faster_blocked(query.bfloat16(), 16)
-    assert not is_faster_blocked(query.bfloat16().to("meta"), 4096)
+def test_only_what_it_was_measured_for_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    query = torch.zeros(1, 1, 1, 128, dtype=torch.bfloat16)
+    assert is_faster_blocked(query, 512)
+    assert not is_faster_blocked(query.float(), 512)
+    assert not is_faster_blocked(query[..., :64], 512)
+    assert not is_faster_blocked(query.to("meta"), 512)
+    assert not is_faster_blocked(query, 16)
+    assert not is_faster_blocked(query, 2048)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    assert not is_faster_blocked(query, 512)
